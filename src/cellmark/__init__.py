@@ -1,0 +1,14 @@
+"""cellmark: finds the centre and the class of every cell of damaged DataMatrix codes.
+
+The map, in the direction in which data flows:
+
+* ``data``: COCO keypoints in folders -> samples -> batches; ``data.generate`` makes data.
+* ``heatmaps``: the codec between points and maps.
+* ``models``: network = backbone + decoder + heads, image -> named maps.
+* ``losses``, ``metrics``: what training minimises, what it is judged by.
+* ``tasks``: the LightningModule that joins all of the above.
+* ``viz``: arrays in, pictures out.
+* ``cli``: one file per verb of the ``cellmark`` command.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The ``cellmark`` command: one file per verb."""

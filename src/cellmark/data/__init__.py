@@ -1,0 +1,1 @@
+"""Data: COCO keypoints in folders in, padded batches out."""

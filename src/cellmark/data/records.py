@@ -1,0 +1,132 @@
+"""The typed in-memory form of a folder of COCO keypoints, and of one training sample."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CATEGORY = {"id": 1, "name": "datamatrix", "supercategory": "code"}
+BLACK, WHITE, NOT_LABELLED = 2, 1, 0  # the default meaning of v in a keypoint (x, y, v)
+
+
+@dataclass(frozen=True)
+class Code:
+    """One annotated code: an entry of COCO's ``annotations``.
+
+    Attributes:
+        id: annotation id, unique in its file.
+        keypoints: float64 (K, 3), x, y in pixels of the original image, and v.
+        rows: number of cell rows when the keypoints are known to be in row-major order, else None.
+        cols: number of cell columns, likewise.
+        text: the payload, where known.
+    """
+
+    id: int
+    keypoints: np.ndarray
+    rows: int | None = None
+    cols: int | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One image of a folder with its codes; ``width`` and ``height`` in pixels as the JSON states them."""
+
+    id: int
+    path: Path
+    width: int
+    height: int
+    codes: tuple[Code, ...] = ()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One fold: a folder of images with its ``annotations.json``."""
+
+    name: str
+    path: Path
+    images: tuple[ImageRecord, ...]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with its points, as the network's input side sees it.
+
+    Attributes:
+        image: uint8 (H, W, 3) RGB.
+        points: float32 (N, 2) x, y in pixels of ``image``.
+        labels: int64 (N,) class of each point.
+        folder: name of the folder it comes from.
+        path: the file on disk.
+        image_id: COCO image id in its folder.
+    """
+
+    image: np.ndarray
+    points: np.ndarray
+    labels: np.ndarray
+    folder: str
+    path: Path
+    image_id: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a data set: where it is, which record, and why."""
+
+    file: Path
+    record: str
+    reason: str
+
+    def __str__(self) -> str:
+        """The problem on one line."""
+        return f"{self.file}: {self.record}: {self.reason}" if self.record else f"{self.file}: {self.reason}"
+
+
+@dataclass
+class CocoFile:
+    """Builds the dictionary of a COCO keypoints file, one image after another."""
+
+    info: Mapping[str, Any] = field(default_factory=dict)
+    images: list[dict[str, Any]] = field(default_factory=list)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+
+    def add_image(self, file_name: str, width: int, height: int, codes: Sequence[Code]) -> None:
+        """Adds an image and its codes; the ids are counted up from 1, whatever ``codes`` say."""
+        image_id = len(self.images) + 1
+        self.images.append({"id": image_id, "file_name": file_name, "width": width, "height": height})
+        for code in codes:
+            self.annotations.append(annotation(code, len(self.annotations) + 1, image_id))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole file, ready for ``json.dump``."""
+        return {
+            "info": dict(self.info),
+            "licenses": [],
+            "categories": [CATEGORY],
+            "images": self.images,
+            "annotations": self.annotations,
+        }
+
+
+def annotation(code: Code, annotation_id: int, image_id: int) -> dict[str, Any]:
+    """A COCO annotation with ``bbox``, ``area`` and ``num_keypoints`` computed from the labelled keypoints."""
+    labelled = code.keypoints[code.keypoints[:, 2] != NOT_LABELLED, :2]
+    low = labelled.min(axis=0) if len(labelled) else np.zeros(2)
+    size = labelled.max(axis=0) - low if len(labelled) else np.zeros(2)
+    entry: dict[str, Any] = {
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": CATEGORY["id"],
+        "keypoints": [
+            value for x, y, v in code.keypoints for value in (round(float(x), 3), round(float(y), 3), int(v))
+        ],
+        "num_keypoints": len(labelled),
+        "bbox": [round(float(value), 3) for value in (*low, *size)],
+        "area": round(float(size[0] * size[1]), 3),
+        "iscrowd": 0,
+        "segmentation": [],
+    }
+    known = {"rows": code.rows, "cols": code.cols, "text": code.text}
+    return entry | {key: value for key, value in known.items() if value is not None}

@@ -1,0 +1,8 @@
+"""The one exception that means "the user can fix this"."""
+
+
+class CellmarkError(Exception):
+    """A problem in the user's data, configuration or files.
+
+    The message names the file, the record and the reason; the command line prints it without a traceback.
+    """

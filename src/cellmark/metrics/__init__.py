@@ -1,0 +1,1 @@
+"""Metrics: subclasses of ``torchmetrics.Metric``."""

@@ -1,0 +1,1 @@
+"""Networks: backbone, decoder and heads."""

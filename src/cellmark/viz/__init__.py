@@ -1,0 +1,1 @@
+"""Pictures: pure functions, arrays in, arrays or figures out."""
