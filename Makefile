@@ -1,0 +1,42 @@
+# make demo   environment, data, training, evaluation, prediction
+# make test   lint, types and tests in the same environment
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DATA := outputs/demo/data
+RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
+CKPT = $(RUN)/train/checkpoints/best.ckpt
+HELD_OUT := 6_dirty_blurred
+
+.PHONY: demo test install benchmark
+install: $(READY)
+
+# Made again when the requirements change. constraints.txt pins versions that were tested together.
+$(READY): pyproject.toml constraints.txt
+	@python="$${PYTHON:-}"; \
+	for candidate in python3 python3.12 python3.11; do \
+	  [ -n "$$python" ] || ! $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || python=$$candidate; \
+	done; \
+	[ -n "$$python" ] || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python" >&2; exit 1; }; \
+	[ -x $(BIN)/python ] || $$python -m venv $(VENV)
+	@echo "Installing into $(VENV) (PyTorch is large: a few minutes)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/cellmark dataset_synth output_dir=$(DATA) images_per_folder=320 size=256 seed=1
+	$(BIN)/cellmark train experiment=demo data.root=$(DATA) data.val_folder=$(HELD_OUT) output_dir=$(RUN)/train
+	$(BIN)/cellmark predict input=$(DATA)/$(HELD_OUT) ckpt=$(CKPT) output_dir=$(RUN)/predict
+	$(BIN)/cellmark evaluate ckpt=$(CKPT) data.root=$(DATA) data.test_folder=$(HELD_OUT) output_dir=$(RUN)/evaluate
+
+test: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+benchmark: $(READY)
+	$(BIN)/python scripts/benchmark.py

@@ -1,0 +1,107 @@
+"""``cellmark VERB key=value ...``: finds the verb, lets Hydra compose its config, and runs it."""
+
+import importlib
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+import cellmark
+from cellmark.errors import CellmarkError
+
+VERBS = {
+    "dataset_synth": "make folders of synthetic DataMatrix images with the centre of every cell",
+    "dataset_check": "list every problem of a folder of COCO folders",
+    "dataset_show": "draw contact sheets of annotated images",
+    "train": "run one experiment",
+    "evaluate": "measure a checkpoint on folders",
+    "predict": "find the cells of images",
+}
+
+
+def main(verb: str | None = None) -> None:
+    """Runs a verb with the arguments of the command line; without ``verb`` the first of them names it."""
+    arguments = sys.argv[1:]
+    if verb is None:
+        if not arguments or arguments[0] in ("-h", "--help"):
+            print(_usage())
+            sys.exit(0 if arguments else 2)
+        if arguments[0] == "--version":
+            print(cellmark.__version__)
+            sys.exit(0)
+        verb, arguments = arguments[0], arguments[1:]
+    if verb not in VERBS:
+        print(f"cellmark: no verb {verb!r}\n\n{_usage()}", file=sys.stderr)
+        sys.exit(2)
+    sys.argv = [f"cellmark {verb}", *arguments]
+    _hydra_main(verb)
+
+
+def config_folder() -> Path:
+    """The configs inside an installed package, or else at the top of the checkout."""
+    package = Path(cellmark.__file__).parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parents[1] / "conf"
+
+
+def register_resolvers() -> None:
+    """Makes ``${len:...}`` known to OmegaConf: the number of entries of a list of the config."""
+    OmegaConf.register_new_resolver("len", len, replace=True)
+
+
+def run_verb(verb: str, config: DictConfig) -> int:
+    """Calls the verb's ``run`` with the keys of the composed config, and returns its exit status.
+
+    Raises:
+        CellmarkError: a key that the verb does not read, or one that it needs and does not get.
+    """
+    known = config_keys(verb)
+    unknown = [str(key) for key in config if key not in known]
+    if unknown:
+        raise CellmarkError(f"nothing reads the key {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise CellmarkError(f"needs {' '.join(f'{key}=...' for key in missing)}")
+    resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    run: Callable[..., int | None] = importlib.import_module(f"cellmark.cli.{verb}").run
+    lightning = logging.getLogger("lightning.pytorch")
+    lightning.handlers.clear()  # Hydra's handlers print its messages already
+    lightning.setLevel(logging.WARNING)
+    return run(**{str(key): value for key, value in resolved.items()}) or 0
+
+
+def config_keys(verb: str) -> set[str]:
+    """The top-level keys that ``conf/VERB.yaml`` names: its own, and the groups of its defaults list."""
+    content = OmegaConf.load(config_folder() / f"{verb}.yaml")
+    groups = {str(key) for entry in content.pop("defaults", []) if isinstance(entry, DictConfig) for key in entry}
+    return {str(key) for key in content} | groups
+
+
+def _hydra_main(verb: str) -> None:
+    register_resolvers()
+
+    @hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=verb)
+    def job(config: DictConfig) -> None:
+        if HydraConfig.get().output_subdir is not None:  # one folder a job, also within a sweep
+            config.output_dir = HydraConfig.get().runtime.output_dir
+        try:
+            status = run_verb(verb, config)
+        except CellmarkError as error:
+            Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {verb}:", str(error), markup=True)
+            status = 1
+        if status:
+            sys.exit(status)
+
+    job()
+
+
+def _usage() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:<{width}}  {text}" for name, text in VERBS.items())
+    return f"usage: cellmark VERB [key=value ...]\n\n{verbs}\n\n`cellmark VERB --help` shows the keys of a verb."

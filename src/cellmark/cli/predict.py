@@ -1,0 +1,126 @@
+"""``cellmark predict``: the cells of any image or folder of images."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from cellmark.data.images import IMAGE_SUFFIXES, read_image
+from cellmark.data.records import CATEGORY
+from cellmark.errors import CellmarkError
+from cellmark.files import write_json, write_png
+from cellmark.tasks.checkpoint import load_checkpoint
+from cellmark.tasks.predictor import Cells, Predictor, group_codes
+from cellmark.viz.heatmap import blend_heatmaps
+from cellmark.viz.overlay import draw_cells
+
+
+def find_images(source: Path) -> list[Path]:
+    """The image ``source``, or all images below the folder ``source``, sorted.
+
+    Raises:
+        CellmarkError: there is nothing of that name, or no image below it.
+    """
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise CellmarkError(f"{source}: no such file or folder")
+    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not found:
+        raise CellmarkError(f"{source}: no image in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return found
+
+
+def coco_results(
+    cells: Cells, visibility: np.ndarray, min_cells: int, file_name: str, image_id: int
+) -> list[dict[str, Any]]:
+    """One COCO keypoint result per code.
+
+    Args:
+        cells: of one picture.
+        visibility: (C,) v to write for each class.
+        min_cells: smaller groups of cells are no code.
+        file_name: of the picture, relative to the input.
+        image_id: counted from 1 in order of file name.
+    """
+    results = []
+    for members in group_codes(cells.points, min_cells):
+        points, scores = cells.points[members].astype(float), cells.scores[members].astype(float)
+        low = points.min(axis=0)
+        keypoints = np.column_stack([points.round(3), visibility[cells.labels[members]]])
+        results.append(
+            {
+                "file_name": file_name,
+                "image_id": image_id,
+                "category_id": CATEGORY["id"],
+                "keypoints": [v for x, y, c in keypoints.tolist() for v in (x, y, int(c))],
+                "keypoint_scores": scores.round(4).tolist(),
+                "score": round(float(scores.mean()), 4),
+                "bbox": np.concatenate([low, points.max(axis=0) - low]).round(3).tolist(),
+            }
+        )
+    return results
+
+
+def run(
+    *,
+    input: str,  # noqa: A002 - the key's name is fixed
+    ckpt: str,
+    output_dir: str,
+    size: Sequence[int] | None,
+    batch_size: int,
+    threshold: float | None,
+    min_cells: int,
+    overlays: bool,
+    heatmaps: bool,
+    device: str,
+) -> int:
+    """Runs the verb with the keys of ``conf/predict.yaml``; 1 if a picture could not be read."""
+    console, source, folder = Console(soft_wrap=True), Path(input), Path(output_dir)
+    if (folder / "predictions.json").exists():
+        raise CellmarkError(f"{folder}: already holds predictions; name another output_dir")
+    model = load_checkpoint(ckpt)
+    if threshold is not None:
+        model = replace(model, codec=replace(model.codec, threshold=threshold))
+    predictor = Predictor(model, device, (int(size[0]), int(size[1])) if size else None)
+    paths = find_images(source)
+    base = source if source.is_dir() else source.parent
+    results: list[dict[str, Any]] = []
+    failed: list[str] = []
+    batches = [range(k, min(k + batch_size, len(paths))) for k in range(0, len(paths), batch_size)]
+    for batch in track(batches, "predicting", console=Console(stderr=True)):
+        read = list(_read(paths, batch, failed))
+        for (index, image), cells in zip(read, predictor([image for _, image in read]) if read else [], strict=True):
+            name = paths[index].relative_to(base)
+            results += coco_results(cells, model.visibility(), min_cells, name.as_posix(), index + 1)
+            if overlays:
+                write_png(_picture(folder / "overlays", name), draw_cells(image, cells.points, cells.labels))
+            if heatmaps:
+                write_png(_picture(folder / "heatmaps", name), blend_heatmaps(image, cells.heatmap))
+    write_json(folder / "predictions.json", results, indent=None)
+    cells_found = sum(len(result["keypoint_scores"]) for result in results)
+    console.print(f"{len(paths) - len(failed)} pictures, {len(results)} codes, {cells_found} cells")
+    console.print(f"predictions  {folder / 'predictions.json'}")
+    for kind in [name for name, wanted in (("overlays", overlays), ("heatmaps", heatmaps)) if wanted]:
+        console.print(f"{kind:<11}  {folder / kind}")
+    for reason in failed:
+        console.print(f"not read: {reason}", style="red", markup=False)
+    return 1 if failed else 0
+
+
+def _read(paths: Sequence[Path], batch: range, failed: list[str]) -> Iterator[tuple[int, np.ndarray]]:
+    """The pictures of a batch that decode; the reasons of the others are added to ``failed``."""
+    for index in batch:
+        try:
+            yield index, read_image(paths[index], exif=True)
+        except CellmarkError as error:
+            failed.append(str(error))
+
+
+def _picture(folder: Path, name: Path) -> Path:
+    """Where the picture made from ``name`` goes; the suffix stays in the name, so that a.jpg and a.png differ."""
+    return folder / name.parent / f"{name.name}.png"

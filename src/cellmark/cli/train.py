@@ -1,0 +1,79 @@
+"""``cellmark train``: one experiment, from config to weights and metrics."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from cellmark.cli.results import print_metrics, summary
+from cellmark.data.datamodule import FoldersDataModule
+from cellmark.errors import CellmarkError
+from cellmark.files import write_bytes, write_json
+from cellmark.tasks.cells import CellTask
+from cellmark.tasks.checkpoint import make_recipe
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training leaves behind: numbers for people and sweeps, objects for tests and notebooks."""
+
+    metrics: dict[str, float]
+    trainer: L.Trainer
+    task: CellTask
+    datamodule: FoldersDataModule
+    folder: Path
+
+
+def train(config: DictConfig) -> Training:
+    """Runs the experiment that ``config`` describes (``conf/train.yaml`` and its groups).
+
+    Raises:
+        CellmarkError: the run folder holds a run already, or the data has problems.
+    """
+    started, folder = time.perf_counter(), Path(config.output_dir)
+    if (folder / "config.yaml").exists():
+        raise CellmarkError(f"{folder}: already holds a run; name another output_dir")
+    L.seed_everything(config.seed, workers=True, verbose=False)
+    datamodule: FoldersDataModule = instantiate(config.data)
+    datamodule.setup("fit")
+    recipe = make_recipe(
+        config.model, config.task.codec, datamodule.classes, datamodule.visibility_to_class, datamodule.size
+    )
+    parts = {part: instantiate(config[part]) for part in ("loss", "optimizer", "scheduler")}
+    make_task = instantiate(config.task, _partial_=True, _convert_="all")
+    task: CellTask = make_task(network=instantiate(config.model), recipe=recipe, **parts)
+    trainer: L.Trainer = instantiate(
+        config.trainer,
+        callbacks=[instantiate(callback) for callback in config.callbacks.values() if callback],
+        logger=[instantiate(logger) for logger in config.logger.values() if logger],
+        default_root_dir=str(folder),
+    )
+    write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
+    trainer.fit(task, datamodule=datamodule)
+    fitted = {key: float(trainer.callback_metrics[key]) for key in ("train/loss", "train/mse")}
+    best = trainer.checkpoint_callback.best_model_path if trainer.checkpoint_callback else ""
+    metrics = fitted | _final(trainer, task, datamodule, best)
+    counts = {"parameters": sum(p.numel() for p in task.network.parameters()), "images": datamodule.counts()}
+    seconds = time.perf_counter() - started
+    write_json(folder / "summary.json", summary(metrics, counts, seconds) | {"checkpoint": best or None})
+    return Training(metrics, trainer, task, datamodule, folder)
+
+
+def _final(trainer: L.Trainer, task: CellTask, datamodule: FoldersDataModule, best: str) -> dict[str, float]:
+    """Measures the best weights once more, and on the test folder where there is one."""
+    options: dict[str, Any] = {"ckpt_path": best or None, "weights_only": True, "verbose": False}
+    values = trainer.validate(task, datamodule=datamodule, **options)
+    if datamodule.folders["test"]:
+        values += trainer.test(task, datamodule=datamodule, **options)
+    return {key: float(value) for part in values for key, value in part.items()}
+
+
+def run(**config: Any) -> None:
+    """Runs the verb with the keys of ``conf/train.yaml``."""
+    training = train(OmegaConf.create(config))
+    print_metrics(training.metrics, title=f"best weights of {training.folder}")

@@ -1,0 +1,104 @@
+"""From samples to padded batches, and the cell pitch that tolerances and sigmas are measured in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from cellmark.data.records import Sample
+
+PADDING = -1  # label of a point that only fills up the batch
+MIN_ROWS = 8  # no DataMatrix symbol has fewer rows
+
+
+@dataclass
+class Batch:
+    """Images of one size with their points, padded to the largest number of points.
+
+    Attributes:
+        images: float32 (B, 3, H, W) RGB in 0..1.
+        points: float32 (B, N, 2) x, y in pixels of the input.
+        labels: int64 (B, N) class of each point, -1 for padding.
+        pitch: float32 (B, N) cell pitch at each point in pixels of the input, 1 for padding.
+        folders: name of the folder of each image.
+        paths: file of each image.
+        image_ids: COCO id of each image in its folder.
+    """
+
+    images: Tensor
+    points: Tensor
+    labels: Tensor
+    pitch: Tensor
+    folders: list[str]
+    paths: list[Path]
+    image_ids: list[int]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """A copy with every tensor on ``device``."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return type(self)(
+            *(v.to(device, non_blocking=non_blocking) if isinstance(v, Tensor) else v for v in values)
+        )
+
+    def pin_memory(self) -> Self:
+        """A copy with every tensor in page-locked memory; the data loader calls it."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return type(self)(*(v.pin_memory() if isinstance(v, Tensor) else v for v in values))
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.images)
+
+
+def cell_pitch(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Distance of every cell to its nearest neighbour of either class.
+
+    Args:
+        points: (N, 2) cell centres in pixels.
+        size: height and width of the image in pixels.
+
+    Returns:
+        float32 (N,) in pixels; at most 1/8 of the shorter side, the pitch of the smallest symbol that fills
+        the image, so that a cell far from all others (or alone) still has a finite pitch.
+    """
+    cap = min(size) / MIN_ROWS
+    if len(points) < 2:
+        return np.full(len(points), cap, np.float32)
+    distance = cKDTree(points).query(points, k=2)[0][:, 1]
+    return np.clip(distance, 1e-3, cap).astype(np.float32)
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stacks samples of one image size into a batch.
+
+    Raises:
+        ValueError: the images differ in size.
+    """
+    shapes = {sample.image.shape for sample in samples}
+    if len(shapes) != 1:
+        raise ValueError(f"images of a batch must have one size, got {sorted(shapes)}")
+    height, width, _ = shapes.pop()
+    count = max(1, max(len(sample.points) for sample in samples))
+    points = torch.zeros(len(samples), count, 2)
+    labels = torch.full((len(samples), count), PADDING)
+    pitch = torch.ones(len(samples), count)
+    for row, sample in enumerate(samples):
+        used = len(sample.points)
+        points[row, :used] = torch.from_numpy(sample.points)
+        labels[row, :used] = torch.from_numpy(sample.labels)
+        pitch[row, :used] = torch.from_numpy(cell_pitch(sample.points, (height, width)))
+    stack = np.stack([sample.image for sample in samples])
+    return Batch(
+        images=torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255,
+        points=points,
+        labels=labels,
+        pitch=pitch,
+        folders=[sample.folder for sample in samples],
+        paths=[sample.path for sample in samples],
+        image_ids=[sample.image_id for sample in samples],
+    )

@@ -1,0 +1,142 @@
+"""Checking a whole data root, and loading it for training on condition that it is sound."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cellmark.data.coco import ANNOTATIONS, OnDecoded, Visibility, classes_of, read_folders
+from cellmark.data.records import Folder, Problem
+from cellmark.errors import CellmarkError
+
+MOST_LISTED = 20  # problems in one error message; `dataset_check` prints them all
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FolderCounts:
+    """What a folder holds, problems left out.
+
+    Attributes:
+        name: the folder.
+        images: sound images.
+        codes: annotated codes on them.
+        cells: labelled cells per class, in the order of the classes.
+        not_labelled: keypoints without a class.
+    """
+
+    name: str
+    images: int
+    codes: int
+    cells: tuple[int, ...]
+    not_labelled: int
+
+
+def check(
+    root: Path, visibility_to_class: Visibility, *, annotations: str = ANNOTATIONS, decode: bool = True
+) -> tuple[list[Folder], list[Problem]]:
+    """Reads every folder below ``root`` and every image in it, with a progress bar on a terminal.
+
+    Args:
+        root: the folder of folders.
+        visibility_to_class: v -> class index, or None for "not labelled".
+        annotations: name of the COCO file in each folder.
+        decode: also decode every image, which takes a few milliseconds each.
+
+    Returns:
+        The folders with the images that are sound, and every problem found.
+    """
+    with _progress() as on_decoded:
+        return read_folders(
+            root, visibility_to_class, annotations=annotations, decode=decode, on_decoded=on_decoded
+        )
+
+
+def load_root(
+    root: Path,
+    visibility_to_class: Visibility,
+    *,
+    on_error: Literal["raise", "skip"] = "raise",
+    annotations: str = ANNOTATIONS,
+    decode: bool = True,
+) -> list[Folder]:
+    """Loads every folder below ``root`` that holds a sound image.
+
+    Args:
+        root: the folder of folders.
+        visibility_to_class: v -> class index, or None for "not labelled".
+        on_error: "raise" refuses a root with any problem; "skip" leaves out the images that have one,
+            and logs how many and which.
+        annotations: name of the COCO file in each folder.
+        decode: also decode every image, which takes a few milliseconds each.
+
+    Raises:
+        CellmarkError: there is a problem and ``on_error`` is "raise", or not one sound image is left.
+    """
+    if on_error not in ("raise", "skip"):
+        raise CellmarkError(f"data.on_error is {on_error!r}, not 'raise' or 'skip'")
+    folders, problems = check(root, visibility_to_class, annotations=annotations, decode=decode)
+    if problems and on_error == "raise":
+        raise CellmarkError(
+            f"{_summary(root, problems)}\n"
+            "Repair them ('cellmark dataset_check' lists all), or skip these images with data.on_error=skip."
+        )
+    sound = [folder for folder in folders if folder.images]
+    if not sound:
+        reason = _summary(root, problems) if problems else f"{root}: its folders hold no image"
+        raise CellmarkError(f"{reason}\nNothing is left to load.")
+    if problems:
+        kept = sum(len(folder.images) for folder in sound)
+        every = "\n".join(map(str, problems))
+        log.warning("%s: %d problems, %d sound images kept. Left out:\n%s", root, len(problems), kept, every)
+    return sound
+
+
+def count(folder: Folder, visibility_to_class: Visibility) -> FolderCounts:
+    """Counts the images, codes and cells of a folder."""
+    codes = [code for image in folder.images for code in image.codes]
+    indices = [index for index in visibility_to_class.values() if index is not None]
+    labels = np.concatenate(
+        [np.empty(0, np.int64), *(classes_of(code, visibility_to_class) for code in codes)]
+    )
+    cells = np.bincount(labels[labels >= 0], minlength=max(indices, default=-1) + 1)
+    return FolderCounts(
+        folder.name, len(folder.images), len(codes), tuple(cells.tolist()), int((labels < 0).sum())
+    )
+
+
+def _summary(root: Path, problems: Sequence[Problem]) -> str:
+    listed = [str(problem) for problem in problems[:MOST_LISTED]]
+    if len(problems) > MOST_LISTED:
+        listed.append(f"... and {len(problems) - MOST_LISTED} more")
+    noun = "problem" if len(problems) == 1 else "problems"
+    return "\n  ".join([f"{root}: {len(problems)} {noun} in the data:", *listed])
+
+
+@contextmanager
+def _progress() -> Iterator[OnDecoded | None]:
+    """A bar per folder on a terminal; None, and no output at all, where there is none."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("checking {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def on_decoded(folder: str, done: int, total: int) -> None:
+            progress.update(task, description=folder, completed=done, total=total)
+
+        yield on_decoded

@@ -1,0 +1,118 @@
+"""The data module: folders in, batches out."""
+
+from collections.abc import Mapping, Sequence
+
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import lightning as L
+import torch
+from torch.utils.data import DataLoader
+
+from cellmark.data.augment import Augment
+from cellmark.data.batch import Batch, collate
+from cellmark.data.check import load_root
+from cellmark.data.annotations import resolve_visibility
+from cellmark.data.dataset import CellDataset, EpochSampler
+from cellmark.data.folds import split_folders
+from cellmark.data.records import Folder
+
+
+class FoldersDataModule(L.LightningDataModule):
+    """A folder of folders, one of them held out for validation (and one more for the test, if wanted)."""
+
+    def __init__(
+        self,
+        root: str,
+        classes: Sequence[str],
+        size: Sequence[int] = (256, 256),
+        val_folder: str | int | None = None,
+        train_folders: Sequence[str | int] | None = None,
+        test_folder: str | int | None = None,
+        visibility_to_class: Mapping[Any, str | None] | None = None,
+        batch_size: int = 8,
+        num_workers: int = 2,
+        seed: int = 0,
+        on_error: Literal["raise", "skip"] = "raise",
+        augment: Augment | None = None,
+    ) -> None:
+        """Takes the configuration; files are read in ``setup``.
+
+        Args:
+            root: the folder of folders, each with images and an ``annotations.json``.
+            classes: name of each class.
+            size: height and width of the network's input; images are fitted into it.
+            val_folder: name or index of the folder to validate on; needed to train.
+            train_folders: names or indices of the folders to train on; all others by default.
+            test_folder: name or index of the folder to test on; for a test alone, every folder by default.
+            visibility_to_class: COCO's v to the name of a class, or to None for "not labelled".
+            batch_size: images per batch.
+            num_workers: loading processes; the samples do not depend on it.
+            seed: of the order of the samples and of their augmentation.
+            on_error: ``raise`` refuses data with problems, ``skip`` leaves out the bad records and logs them.
+            augment: applied to training samples.
+        """
+        super().__init__()
+        self.root, self.classes, self.on_error = root, list(classes), on_error
+        self.size = (int(size[0]), int(size[1]))
+        self.val_folder, self.train_folders, self.test_folder = val_folder, train_folders, test_folder
+        names = visibility_to_class or {2: "black", 1: "white", 0: None}
+        self.visibility = resolve_visibility(names, self.classes)
+        self.visibility_to_class = {int(v): name for v, name in names.items()}
+        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.augment = augment
+        self.folders: dict[str, list[Folder]] = {}
+
+    def setup(self, stage: str) -> None:
+        """Reads and checks the annotations; the same folders for every stage of a run."""
+        if not self.folders:
+            found = load_root(Path(self.root), self.visibility, on_error=self.on_error)
+            self.folders = split_folders(
+                found, self.val_folder, self.train_folders, self.test_folder, fit=stage in ("fit", "validate")
+            )
+
+    def folder_names(self, split: str) -> list[str]:
+        """Names of the folders of ``train``, ``val`` or ``test``."""
+        return [folder.name for folder in self.folders[split]]
+
+    def counts(self) -> dict[str, int]:
+        """Number of images of each split."""
+        return {split: sum(len(f.images) for f in folders) for split, folders in self.folders.items()}
+
+    def dataset(self, split: str) -> CellDataset:
+        """The samples of ``train`` (augmented), ``val`` or ``test``."""
+        augment = self.augment if split == "train" else None
+        return CellDataset(self.folders[split], self.size, self.visibility, augment, self.seed)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled anew each epoch; the last incomplete batch is left out, as BatchNorm needs several images."""
+        return self._loader("train")
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """In order."""
+        return self._loader("val")
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """In order."""
+        return self._loader("test")
+
+    def _loader(self, split: str) -> DataLoader[Batch]:
+        dataset, train = self.dataset(split), split == "train"
+        loader: DataLoader[Any] = DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=EpochSampler(len(dataset), self.seed, shuffle=train),
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            drop_last=train and len(dataset) >= self.batch_size,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+            worker_init_fn=_start_worker,
+        )
+        return loader
+
+
+def _start_worker(index: int) -> None:
+    """One thread per worker: the processes share the cores already."""
+    cv2.setNumThreads(1)

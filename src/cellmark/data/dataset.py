@@ -1,0 +1,90 @@
+"""Records of folders as samples, the same for the same seed whatever the number of workers."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from cellmark.coordinates import resize_points
+from cellmark.data.annotations import classes_of
+from cellmark.data.fit import fit_image
+from cellmark.data.images import read_image
+from cellmark.data.records import Folder, ImageRecord, Sample
+
+Key = tuple[int, int]  # epoch and index: all randomness of a sample hangs on these two and the seed
+
+
+def load_sample(
+    folder: str, record: ImageRecord, size: tuple[int, int], visibility_to_class: Mapping[int, int | None]
+) -> Sample:
+    """Reads one image with its labelled cells and fits both into the network's input."""
+    image, scale = fit_image(read_image(record.path), size)
+    points, labels = [np.zeros((0, 2))], [np.zeros(0, np.int64)]
+    for code in record.codes:
+        classes = classes_of(code, visibility_to_class)
+        points.append(code.keypoints[classes >= 0, :2])
+        labels.append(classes[classes >= 0])
+    return Sample(
+        image=image,
+        points=resize_points(np.concatenate(points), scale).astype(np.float32),
+        labels=np.concatenate(labels),
+        folder=folder,
+        path=record.path,
+        image_id=record.id,
+    )
+
+
+class CellDataset(Dataset[Sample]):
+    """The images of some folders."""
+
+    def __init__(
+        self,
+        folders: Sequence[Folder],
+        size: tuple[int, int],
+        visibility_to_class: Mapping[int, int | None],
+        augment: Callable[[Sample, int], Sample] | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Lists the records; images are read when they are asked for."""
+        self.records = [(folder.name, record) for folder in folders for record in folder.images]
+        self.size, self.visibility_to_class = size, dict(visibility_to_class)
+        self.augment, self.seed = augment, seed
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.records)
+
+    def __getitem__(self, key: Key) -> Sample:
+        """The sample ``key = (epoch, index)``."""
+        epoch, index = key
+        folder, record = self.records[index]
+        sample = load_sample(folder, record, self.size, self.visibility_to_class)
+        if self.augment is None:
+            return sample
+        return self.augment(sample, int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0]))
+
+
+class EpochSampler(Sampler[Key]):
+    """Yields ``(epoch, index)``; shuffled anew each epoch, the same way for the same seed."""
+
+    def __init__(self, length: int, seed: int = 0, shuffle: bool = False) -> None:
+        """Samples ``range(length)``."""
+        self.length, self.seed, self.shuffle = length, seed, shuffle
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """The trainer calls this before every epoch, also after a resume."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Number of samples in an epoch."""
+        return self.length
+
+    def __iter__(self) -> Iterator[Key]:
+        """The keys of the current epoch."""
+        order: Sequence[int] = range(self.length)
+        if self.shuffle:
+            state = int(np.random.SeedSequence([self.seed, self.epoch]).generate_state(1)[0])
+            order = torch.randperm(self.length, generator=torch.Generator().manual_seed(state)).tolist()
+        return iter([(self.epoch, index) for index in order])

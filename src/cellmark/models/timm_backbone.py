@@ -1,0 +1,74 @@
+"""One adapter for every timm model that gives features at several scales."""
+
+import logging
+from collections.abc import Sequence
+from typing import Literal
+
+import timm
+from torch import Tensor, nn
+
+from cellmark.errors import CellmarkError
+
+log = logging.getLogger(__name__)
+
+
+class TimmBackbone(nn.Module):
+    """The multi-scale features of a timm model.
+
+    Attributes:
+        channels: channels of each map, finest first.
+        reductions: input pixels per pixel of each map.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pretrained: bool | Literal["required"] = True,
+        out_indices: Sequence[int] | None = None,
+    ) -> None:
+        """Creates the model.
+
+        Args:
+            name: timm's name, for instance ``resnet18``.
+            pretrained: load ImageNet weights; when they cannot be had (no network, no cache) ``True`` warns
+                and goes on with random weights, ``required`` is an error.
+            out_indices: which of timm's feature levels to use; all by default.
+
+        Raises:
+            CellmarkError: timm does not know the name, the model has no multi-scale features, or the weights
+                are required and cannot be had.
+        """
+        super().__init__()
+        if pretrained not in (True, False, "required"):
+            raise CellmarkError(f"backbone.pretrained must be true, false or required, got {pretrained!r}")
+        if not timm.is_model(name):
+            near = timm.list_models(f"*{name[:5]}*")[:8]
+            raise CellmarkError(f"backbone {name!r}: timm has no model of that name (near: {', '.join(near)})")
+        self.model = _create(name, pretrained, out_indices)
+        self.channels: list[int] = self.model.feature_info.channels()
+        self.reductions: list[int] = self.model.feature_info.reduction()
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) -> one (B, C_k, H / r_k, W / r_k) per level, finest first."""
+        features: list[Tensor] = self.model(images)
+        return features
+
+
+def _create(name: str, pretrained: bool | str, out_indices: Sequence[int] | None) -> nn.Module:
+    options = {"features_only": True, **({"out_indices": tuple(out_indices)} if out_indices else {})}
+    try:
+        model: nn.Module = timm.create_model(name, pretrained=False, **options)
+        model.feature_info.reduction()
+    except (RuntimeError, AttributeError, ValueError) as error:
+        raise CellmarkError(f"backbone {name!r}: timm gives no multi-scale features ({error})") from error
+    if not pretrained:
+        return model
+    try:
+        pretrained_model: nn.Module = timm.create_model(name, pretrained=True, **options)
+    except (OSError, RuntimeError) as error:  # no network and no cache; no weights known to timm
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if pretrained == "required":
+            raise CellmarkError(f"backbone {name!r}: pretrained weights cannot be had ({reason})") from error
+        log.warning("backbone %s: pretrained weights cannot be had, random ones are used (%s)", name, reason)
+        return model
+    return pretrained_model

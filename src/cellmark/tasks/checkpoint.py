@@ -1,0 +1,142 @@
+"""What a checkpoint holds beside weights, and how it becomes a network again without running foreign code."""
+
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+import cellmark
+from cellmark.errors import CellmarkError
+from cellmark.heatmaps.codec import GaussianCodec
+from cellmark.models.network import Network
+from cellmark.tasks.cells import RECIPE
+
+FORMAT = 1  # raise it when the recipe changes, and say in `load_checkpoint` what becomes of older ones
+WEIGHTS = "network."  # prefix of the network's weights in the task's state
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network with all that inference needs.
+
+    Attributes:
+        network: in evaluation mode, on the CPU.
+        codec: reads cells from its maps.
+        classes: name of each class.
+        visibility_to_class: COCO's v to the name of a class, or to None for "not labelled".
+        size: height and width of the input it was trained on.
+        recipe: the plain dictionary that all of this was made from.
+    """
+
+    network: Network
+    codec: GaussianCodec
+    classes: tuple[str, ...]
+    visibility_to_class: dict[int, str | None]
+    size: tuple[int, int]
+    recipe: dict[str, Any]
+
+    def visibility(self) -> np.ndarray:
+        """int64 (C,): COCO's v to write for each class; the smallest where several mean one class."""
+        pairs = self.visibility_to_class.items()
+        return np.array([min(v for v, name in pairs if name == own) for own in self.classes])
+
+
+def make_recipe(
+    model: DictConfig,
+    codec: DictConfig,
+    classes: Sequence[str],
+    visibility_to_class: Mapping[int, str | None],
+    size: Sequence[int],
+) -> dict[str, Any]:
+    """The plain dictionary that a checkpoint carries; see ``Model``.
+
+    Args:
+        model: config of the network.
+        codec: config of the codec.
+        classes: name of each class.
+        visibility_to_class: COCO's v to the name of a class, or to None for "not labelled".
+        size: height and width of the network's input.
+    """
+    network = OmegaConf.to_container(model, resolve=True)
+    return {
+        "format": FORMAT,
+        "version": cellmark.__version__,
+        "network": _without_downloads(network),
+        "codec": OmegaConf.to_container(codec, resolve=True),
+        "classes": list(classes),
+        "visibility_to_class": dict(visibility_to_class),
+        "size": [int(value) for value in size],
+    }
+
+
+def load_checkpoint(path: str | Path) -> Model:
+    """Loads a checkpoint of ``cellmark train``; only tensors and plain values are unpickled.
+
+    Raises:
+        CellmarkError: no such file, not a checkpoint of this project, or of a format this version cannot read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CellmarkError(f"{path}: no such checkpoint")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise CellmarkError(f"{path}: not a checkpoint that can be loaded safely ({_first_line(error)})") from error
+    recipe = content.get(RECIPE) if isinstance(content, dict) else None
+    if not isinstance(recipe, dict) or "state_dict" not in content:
+        raise CellmarkError(f"{path}: not a checkpoint of cellmark train")
+    if recipe["format"] != FORMAT:
+        raise CellmarkError(
+            f"{path}: format {recipe['format']} of cellmark {recipe['version']}; this version reads format {FORMAT}"
+        )
+    network = build(recipe["network"], path)
+    weights = {k.removeprefix(WEIGHTS): v for k, v in content["state_dict"].items() if k.startswith(WEIGHTS)}
+    network.load_state_dict(weights)
+    return Model(
+        network=network.eval(),
+        codec=build(recipe["codec"], path),
+        classes=tuple(recipe["classes"]),
+        visibility_to_class=recipe["visibility_to_class"],
+        size=(recipe["size"][0], recipe["size"][1]),
+        recipe=recipe,
+    )
+
+
+def build(config: dict[str, Any], source: Path) -> Any:
+    """Instantiates a config that came with a checkpoint, if every ``_target_`` is a class of this project.
+
+    Raises:
+        CellmarkError: a target that is anything else; ``source`` is named.
+    """
+    for target in _targets(config):
+        found = get_object(target) if target.startswith("cellmark.") else None
+        if not isinstance(found, type) or not found.__module__.startswith("cellmark."):
+            raise CellmarkError(f"{source}: refuses to build {target!r}: not a class of cellmark")
+    return instantiate(config)
+
+
+def _targets(node: Any) -> list[str]:
+    """Every ``_target_`` below ``node``."""
+    if isinstance(node, dict):
+        own = [str(node["_target_"])] if "_target_" in node else []
+        return own + [target for value in node.values() for target in _targets(value)]
+    if isinstance(node, list):
+        return [target for value in node for target in _targets(value)]
+    return []
+
+
+def _without_downloads(node: Any) -> Any:
+    """The weights come with the checkpoint: nothing asks the network for pretrained ones when it is loaded."""
+    if isinstance(node, dict):
+        return {k: False if k == "pretrained" else _without_downloads(v) for k, v in node.items()}
+    return [_without_downloads(v) for v in node] if isinstance(node, list) else node
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__

@@ -1,0 +1,45 @@
+"""Learning-rate schedules in the form that Lightning takes.
+
+Each is called with the optimizer, the number of optimizer steps of the whole run, and the monitored metric.
+"""
+
+from typing import Any, Literal
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
+
+
+def plateau(
+    optimizer: Optimizer,
+    *,
+    total_steps: int,
+    monitor: str,
+    mode: Literal["min", "max"],
+    factor: float = 0.7,
+    patience: int = 8,
+    min_lr: float = 1e-6,
+) -> dict[str, Any]:
+    """Multiplies the rate by ``factor`` after ``patience`` validations without a better ``monitor`` (the report's)."""
+    scheduler = ReduceLROnPlateau(optimizer, mode, factor=factor, patience=patience, min_lr=min_lr)
+    return {"scheduler": scheduler, "monitor": monitor, "interval": "epoch"}
+
+
+def one_cycle(
+    optimizer: Optimizer,
+    *,
+    total_steps: int,
+    monitor: str,
+    mode: Literal["min", "max"],
+    warmup: float = 0.2,
+) -> dict[str, Any]:
+    """Up to the optimizer's rate and down to nothing within the run, step by step (Smith and Topin 2019).
+
+    Args:
+        optimizer: its learning rate is the highest rate of the cycle.
+        total_steps: optimizer steps of the whole run.
+        monitor: not used: the cycle depends on nothing but time.
+        mode: not used.
+        warmup: share of the steps on the way up.
+    """
+    highest = [group["lr"] for group in optimizer.param_groups]
+    return {"scheduler": OneCycleLR(optimizer, highest, total_steps, pct_start=warmup), "interval": "step"}
