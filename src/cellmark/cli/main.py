@@ -105,3 +105,7 @@ def _usage() -> str:
     width = max(map(len, VERBS))
     verbs = "\n".join(f"  {name:<{width}}  {text}" for name, text in VERBS.items())
     return f"usage: cellmark VERB [key=value ...]\n\n{verbs}\n\n`cellmark VERB --help` shows the keys of a verb."
+
+
+if __name__ == "__main__":
+    main()

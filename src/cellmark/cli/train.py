@@ -1,6 +1,7 @@
 """``cellmark train``: one experiment, from config to weights and metrics."""
 
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,9 @@ def train(config: DictConfig) -> Training:
         default_root_dir=str(folder),
     )
     write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
-    trainer.fit(task, datamodule=datamodule)
+    with warnings.catch_warnings():  # the CSV logger shares the run folder with everybody else
+        warnings.filterwarnings("ignore", "Experiment logs directory", UserWarning)
+        trainer.fit(task, datamodule=datamodule)
     fitted = {key: float(trainer.callback_metrics[key]) for key in ("train/loss", "train/mse")}
     best = trainer.checkpoint_callback.best_model_path if trainer.checkpoint_callback else ""
     metrics = fitted | _final(trainer, task, datamodule, best)

@@ -20,8 +20,10 @@ def resolve_visibility(visibility: Mapping[Any, str | None], classes: Sequence[s
         classes: names in the order of their indices.
 
     Raises:
-        CellmarkError: a key is not an integer, or a name is not one of ``classes``.
+        CellmarkError: this is no map, a key is not an integer, or a name is not one of ``classes``.
     """
+    if not isinstance(visibility, Mapping):
+        raise CellmarkError(f"visibility_to_class is {visibility!r}, not a map from v to a class name")
     resolved: dict[int, int | None] = {}
     for key, name in visibility.items():
         try:
@@ -32,6 +34,14 @@ def resolve_visibility(visibility: Mapping[Any, str | None], classes: Sequence[s
             raise CellmarkError(f"visibility_to_class: {v} is {name!r}, not one of {', '.join(classes)}")
         resolved[v] = None if name is None else list(classes).index(name)
     return resolved
+
+
+def class_names(visibility: Mapping[Any, str | None]) -> list[str]:
+    """The classes that a configured map names: black before white, any others by the alphabet."""
+    if not isinstance(visibility, Mapping):
+        return []  # `resolve_visibility` says what is wrong with it
+    names = {str(name) for name in visibility.values() if name is not None}
+    return ["black", "white"] if names <= {"black", "white"} else sorted(names)
 
 
 def classes_of(code: Code, visibility_to_class: Visibility) -> np.ndarray:

@@ -23,14 +23,13 @@ class Augment:
             transforms: albumentations transforms in the order in which they are applied.
             p: probability of augmenting a sample at all.
         """
-        self.compose = A.Compose(
-            list(transforms),
-            keypoint_params=A.KeypointParams("xy", label_fields=["labels"], remove_invisible=False),
-            p=p,
-        )
+        keypoints = A.KeypointParams("xy", label_fields=["labels"], remove_invisible=False)
+        self.compose = A.Compose(list(transforms), keypoint_params=keypoints, p=p) if transforms else None
 
     def __call__(self, sample: Sample, seed: int) -> Sample:
         """A changed copy of ``sample``; points that left the image are gone, with their labels."""
+        if self.compose is None:
+            return sample
         self.compose.set_random_seed(seed)
         result = self.compose(image=sample.image, keypoints=sample.points, labels=sample.labels)
         image = np.ascontiguousarray(result["image"])

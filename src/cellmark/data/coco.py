@@ -2,8 +2,9 @@
 
 Nothing that a file contains makes the reader raise, and no file outside the data root is ever opened.
 An image with any problem, its own or one of its annotations', is left out whole: training on half of its
-cells would teach that the other half is background. Of records that share an id or a file, all are left out,
-because nothing tells which one is right.
+cells would teach that the other half is background. For the same reason images without a code are left out
+of a folder where an annotation belongs to no known image: it may be theirs. Of records that share an id or a
+file, all are left out, because nothing tells which one is right.
 """
 
 import os
@@ -13,14 +14,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cellmark.data.annotations import Visibility, classes_of, parse_code, resolve_visibility
+from cellmark.data.annotations import Visibility, class_names, classes_of, parse_code, resolve_visibility
 from cellmark.data.file_names import absent, leaves, unsafe
 from cellmark.data.images import list_images, read_image
 from cellmark.data.json_entries import Entry, load_object, printable, shown
 from cellmark.data.records import Code, Folder, ImageRecord, Problem
 from cellmark.errors import CellmarkError
 
-__all__ = ["ANNOTATIONS", "Visibility", "classes_of", "read_folder", "read_folders", "resolve_visibility"]
+__all__ = [
+    "ANNOTATIONS",
+    "Visibility",
+    "class_names",
+    "classes_of",
+    "read_folder",
+    "read_folders",
+    "resolve_visibility",
+]
 
 ANNOTATIONS = "annotations.json"
 OnDecoded = Callable[[str, int, int], None]  # folder name, images decoded so far, images in all
@@ -118,6 +127,7 @@ class _FolderReader:
     records: dict[int, ImageRecord] = field(default_factory=dict)
     codes: dict[int, list[Code]] = field(default_factory=dict)
     bad: set[int] = field(default_factory=set)  # ids of images to leave out
+    strays: bool = False  # some annotation belongs to no known image
 
     def read(self) -> None:
         """Reads the COCO file."""
@@ -127,7 +137,7 @@ class _FolderReader:
         top = Entry(self.file, "", content, self.problems)
         lists = {key: self._list(top, key) for key in ("images", "categories", "annotations")}
         self._read_images(lists["images"] or [])
-        self._read_annotations(lists["annotations"] or [], self._category_ids(lists["categories"]))
+        self._read_annotations(lists["annotations"], self._category_ids(lists["categories"]))
 
     def decode(self, on_decoded: OnDecoded | None) -> None:
         """Decodes every image that is there, whatever else is wrong with it."""
@@ -147,7 +157,7 @@ class _FolderReader:
         return tuple(
             replace(record, codes=tuple(self.codes.get(image_id, ())))
             for image_id, record in self.records.items()
-            if image_id not in self.bad
+            if image_id not in self.bad and (image_id in self.codes or not self.strays)
         )
 
     def _load(self) -> Mapping[str, Any] | None:
@@ -235,12 +245,14 @@ class _FolderReader:
             return None
         return path
 
-    def _read_annotations(self, items: list[Any], categories: set[int] | None) -> None:
+    def _read_annotations(self, items: list[Any] | None, categories: set[int] | None) -> None:
+        self.strays = items is None or not all(isinstance(item, dict) for item in items)
         sizes = {picture.id: _size(picture) for picture in self.pictures}
         owners: dict[int, int | None] = {}
-        for entry in self._entries("annotations", items, "annotation"):
+        for entry in self._entries("annotations", items or [], "annotation"):
             before = len(self.problems)
             image_id, category_id = entry.integer("image_id"), entry.integer("category_id")
+            self.strays |= image_id is None or image_id not in sizes
             if image_id is not None and image_id not in sizes:
                 entry.note(f"image_id {shown(image_id)} is not in images")
             if categories is not None and category_id is not None and category_id not in categories:

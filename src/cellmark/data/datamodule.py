@@ -99,6 +99,8 @@ class FoldersDataModule(L.LightningDataModule):
 
     def _loader(self, split: str) -> DataLoader[Batch]:
         dataset, train = self.dataset(split), split == "train"
+        # Workers share the cores already; and OpenCV's threads do not survive the fork: a worker would hang.
+        cv2.setNumThreads(1)
         loader: DataLoader[Any] = DataLoader(
             dataset,
             batch_size=self.batch_size,
@@ -108,11 +110,5 @@ class FoldersDataModule(L.LightningDataModule):
             drop_last=train and len(dataset) >= self.batch_size,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
-            worker_init_fn=_start_worker,
         )
         return loader
-
-
-def _start_worker(index: int) -> None:
-    """One thread per worker: the processes share the cores already."""
-    cv2.setNumThreads(1)

@@ -1,5 +1,6 @@
 """One adapter for every timm model that gives features at several scales."""
 
+import difflib
 import logging
 from collections.abc import Sequence
 from typing import Literal
@@ -42,7 +43,7 @@ class TimmBackbone(nn.Module):
         if pretrained not in (True, False, "required"):
             raise CellmarkError(f"backbone.pretrained must be true, false or required, got {pretrained!r}")
         if not timm.is_model(name):
-            near = timm.list_models(f"*{name[:5]}*")[:8]
+            near = difflib.get_close_matches(name, timm.list_models(), n=5)
             raise CellmarkError(f"backbone {name!r}: timm has no model of that name (near: {', '.join(near)})")
         self.model = _create(name, pretrained, out_indices)
         self.channels: list[int] = self.model.feature_info.channels()

@@ -115,10 +115,19 @@ def build(config: dict[str, Any], source: Path) -> Any:
         CellmarkError: a target that is anything else; ``source`` is named.
     """
     for target in _targets(config):
-        found = get_object(target) if target.startswith("cellmark.") else None
-        if not isinstance(found, type) or not found.__module__.startswith("cellmark."):
+        if not _is_own_class(target):
             raise CellmarkError(f"{source}: refuses to build {target!r}: not a class of cellmark")
     return instantiate(config)
+
+
+def _is_own_class(target: str) -> bool:
+    if not target.startswith("cellmark."):
+        return False
+    try:
+        found = get_object(target)
+    except ImportError:
+        return False
+    return isinstance(found, type) and found.__module__.startswith("cellmark.")
 
 
 def _targets(node: Any) -> list[str]:

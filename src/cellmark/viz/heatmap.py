@@ -25,9 +25,9 @@ def blend_heatmaps(
     """
     height, width = image.shape[:2]
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) * _GROUND
-    blended = np.repeat(grey[..., None], 3, axis=2)
+    blended: np.ndarray = np.repeat(grey[..., None], 3, axis=2)
     for index, heatmap in enumerate(heatmaps):
-        heat = np.clip(np.asarray(heatmap, np.float32), 0, 1)
+        heat: np.ndarray = np.clip(np.asarray(heatmap, np.float32), 0, 1)
         heat = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
         blended = blended * (1 - heat) + np.array(colors[index % len(colors)], np.float32) * heat
     return np.clip(np.round(blended), 0, 255).astype(np.uint8)

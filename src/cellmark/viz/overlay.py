@@ -23,7 +23,7 @@ _READABLE = 512  # pixels of the longer side below which a picture is enlarged
 _RADIUS_OF_PITCH = 0.22
 _RADIUS_ALONE = 4.0  # pixels, where no neighbour tells the pitch
 _SMALLEST_RADIUS = 1.5
-_LARGEST_RADIUS = 12.0
+_LARGEST_SHARE = 1 / 40  # of the longer side, for points that lie far apart
 _SHIFT = 8  # fractional bits of OpenCV's drawing coordinates
 
 
@@ -54,7 +54,7 @@ def draw_cells(
         canvas = cv2.resize(image, (width * scale, height * scale), interpolation=cv2.INTER_CUBIC)
     drawn = np.asarray(labels).reshape(-1) >= 0
     places = resize_points(np.asarray(points, np.float64).reshape(-1, 2)[drawn], (scale, scale))
-    radius = dot_radius(places)
+    radius = min(dot_radius(places), max(_SMALLEST_RADIUS, _LARGEST_SHARE * max(canvas.shape[:2])))
     outline = max(1.0, 0.3 * radius)
     for place in places:
         _disc(canvas, place, radius + outline, _OUTLINE)
@@ -65,7 +65,8 @@ def draw_cells(
 
 def enlargement(image: np.ndarray) -> int:
     """How many times to enlarge a picture (H, W, ...) so that dots on it can be told apart."""
-    return max(1, -(-_READABLE // max(image.shape[:2])))
+    longer: int = max(image.shape[:2])
+    return max(1, -(-_READABLE // longer))
 
 
 def dot_radius(points: np.ndarray) -> float:
@@ -73,7 +74,7 @@ def dot_radius(points: np.ndarray) -> float:
     if len(points) < 2:
         return _RADIUS_ALONE
     pitch = float(np.median(cKDTree(points).query(points, k=2)[0][:, 1]))
-    return float(np.clip(_RADIUS_OF_PITCH * pitch, _SMALLEST_RADIUS, _LARGEST_RADIUS))
+    return max(_SMALLEST_RADIUS, _RADIUS_OF_PITCH * pitch)
 
 
 def _disc(canvas: np.ndarray, centre: np.ndarray, radius: float, colour: Colour) -> None:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import cv2
+import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -61,14 +63,15 @@ def letterbox(image: np.ndarray, side: int) -> np.ndarray:
 
 
 @cache
-def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(pixels)
+def _font(pixels: int) -> ImageFont.FreeTypeFont:
+    """Matplotlib's own font: Pillow's knows no letter beyond ASCII, and folders have names like "été"."""
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), pixels)
 
 
 def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, pixels: int, width: int) -> None:
     """Writes a line of text, its end replaced by dots where it is wider than ``width``."""
     font = _font(pixels)
-    text = " ".join(text.split())
+    text = " ".join(text.encode("utf-8", "replace").decode().split())
     shown = text
     while text and draw.textlength(shown, font=font) > width:
         text = text[:-1]

@@ -1,1 +1,14 @@
-"""What makes data: photo-like images of real ECC 200 codes with the true centre of every cell."""
+"""What makes data: photo-like images of real ECC 200 codes with the true centre of every cell.
+
+The way of a picture, one file for each step:
+
+1. ``symbols``: a random payload, encoded to a grid of modules;
+2. ``views`` and ``geometry``: how the code plane is seen; ``layout`` fits the codes into the picture and
+   knows every cell's centre;
+3. ``raster``, ``marks`` and ``clutter``: what is on the plane, as textures, and their view in the picture;
+4. ``fields`` and ``surfaces``: what the marks are made on; ``paint`` composes the scene of each condition;
+5. ``optics``: light and camera;
+6. ``scenes``: the conditions, and ``draw``; ``dataset``: folders of them on disk.
+
+A new condition is a painter in ``paint`` and an entry of ``scenes.RECIPES``.
+"""

@@ -1,0 +1,202 @@
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from cellmark.data.images import MAX_PIXELS, decode_image, list_images, read_image
+from cellmark.errors import CellmarkError
+
+RGB = np.random.default_rng(0).integers(0, 256, (12, 17, 3)).astype(np.uint8)
+SMOOTH = np.linspace(0, 255, 48 * 64 * 3).reshape(48, 64, 3).astype(np.uint8)
+
+
+def encoded(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png16(image):
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+def test_lossless_formats_come_back_exactly(kind):
+    image = decode_image(encoded(Image.fromarray(RGB), kind))
+    assert image.dtype == np.uint8 and image.flags.c_contiguous
+    np.testing.assert_array_equal(image, RGB)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("JPEG", {}), ("JPEG", {"progressive": True}), ("WEBP", {})])
+def test_lossy_formats_come_back_nearly(kind, options):
+    image = decode_image(encoded(Image.fromarray(SMOOTH), kind, quality=95, **options))
+    assert np.abs(image.astype(int) - SMOOTH).mean() < 3
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF"])
+def test_grey_is_repeated(kind):
+    image = decode_image(encoded(Image.fromarray(SMOOTH[..., 0]), kind))
+    assert np.abs(image.astype(int) - SMOOTH[..., :1]).max() <= (6 if kind == "JPEG" else 0)
+
+
+def test_alpha_is_composited_over_white():
+    alpha = np.linspace(0, 255, RGB[..., 0].size).reshape(RGB.shape[:2]).astype(np.uint8)
+    expected = RGB * (alpha[..., None] / 255) + 255 * (1 - alpha[..., None] / 255)
+    image = decode_image(encoded(Image.fromarray(np.dstack([RGB, alpha])), "PNG"))
+    assert np.abs(image - expected).max() <= 0.51
+    grey = decode_image(encoded(Image.fromarray(np.dstack([RGB[..., 0], alpha])), "PNG"))
+    assert np.abs(grey - expected[..., :1]).max() <= 0.51
+
+
+def test_palettes_with_and_without_a_transparent_entry():
+    palette = Image.fromarray(SMOOTH).quantize(16)
+    np.testing.assert_array_equal(decode_image(encoded(palette, "PNG")), np.asarray(palette.convert("RGB")))
+    image = decode_image(encoded(palette, "PNG", transparency=3))
+    assert (image[np.asarray(palette) == 3] == 255).all()
+
+
+def test_one_bit_and_transparent_colour():
+    bits = Image.fromarray(RGB[..., 0] > 127)
+    assert set(np.unique(decode_image(encoded(bits, "PNG")))) == {0, 255}
+    image = decode_image(encoded(Image.fromarray(RGB), "PNG", transparency=tuple(RGB[0, 0].tolist())))
+    assert image[0, 0].tolist() == [255] * 3 and image[1, 1].tolist() == RGB[1, 1].tolist()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_is_converted(kind):
+    cmyk = Image.new("CMYK", (20, 10), (0, 255, 255, 0))
+    assert np.abs(decode_image(encoded(cmyk, kind)).astype(int) - [255, 0, 0]).max() <= 3
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_sixteen_bit_png_is_scaled_not_clipped(channels):
+    deep = np.random.default_rng(1).integers(0, 65536, (9, 11, channels)).astype(np.uint16)
+    deep[..., 3:] = 65535
+    image = decode_image(png16(deep))
+    expected = (deep[..., [2, 1, 0]] if channels > 1 else deep) / 257
+    assert image.shape == (9, 11, 3) and np.abs(image - expected).max() <= 0.51
+
+
+def test_sixteen_bit_grey_tiff_is_scaled_not_clipped():
+    deep = np.linspace(0, 65535, 60).reshape(6, 10).astype(np.uint16)
+    assert np.abs(decode_image(encoded(Image.fromarray(deep), "TIFF")) - deep[..., None] / 257).max() <= 0.51
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_only_when_asked_for(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    blocks = np.kron(np.array([[0, 60, 120], [255, 200, 160]], np.uint8), np.ones((16, 16), np.uint8))
+    stored = Image.fromarray(np.dstack([blocks] * 3))
+    content = encoded(stored, kind, exif=exif, **({"quality": 95} if kind == "JPEG" else {}))
+    assert np.abs(decode_image(content).astype(int) - np.asarray(stored)).mean() < 4
+    turns = [None, 0, 2, 3, 1, 5, 4, 6, 2]  # checked by hand below for 3 and 6
+    upright = decode_image(content, exif=True).astype(int)
+    assert turns[orientation] is not None and upright.shape[:2] == ((48, 32) if orientation > 4 else (32, 48))
+    corner = {1: 0, 2: 120, 3: 160, 4: 255, 5: 0, 6: 255, 7: 160, 8: 120}[orientation]
+    assert abs(upright[4, 4, 0] - corner) < 6
+
+
+@pytest.mark.parametrize("size", [(12, 17), (48, 64)])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("PNG", {}),
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("BMP", {}),
+        ("WEBP", {}),
+        ("JPEG", {"comment": b"\xff\xd9"}),
+    ],
+)
+def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, kind, options, size):
+    image = np.random.default_rng(2).integers(0, 256, (*size, 3)).astype(np.uint8)
+    content = encoded(Image.fromarray(image), kind, **options)
+    decode_image(content)
+    path = tmp_path / "cut.img"
+    for end in {
+        *np.linspace(1, len(content) - 1, 40).astype(int).tolist(),
+        len(content) - 2,
+        len(content) - 9,
+    }:
+        path.write_bytes(content[:end])
+        with pytest.raises(CellmarkError, match=r"cut\.img: "):
+            read_image(path)
+        if kind in ("PNG", "JPEG"):  # an interrupted download into a file of the full size
+            path.write_bytes(content[:end].ljust(len(content), b"\0"))
+            if path.read_bytes() != content:
+                with pytest.raises(CellmarkError, match=r"cut\.img: "):
+                    read_image(path)
+
+
+def test_bytes_after_the_end_do_not_matter():
+    for kind in ("PNG", "JPEG"):
+        content = encoded(Image.fromarray(RGB), kind)
+        np.testing.assert_array_equal(decode_image(content + b"appended by a camera"), decode_image(content))
+
+
+def test_damaged_files_are_refused_or_read_but_never_crash(tmp_path):
+    rng, path = np.random.default_rng(3), tmp_path / "x"
+    contents = [encoded(Image.fromarray(SMOOTH), kind) for kind in ("PNG", "JPEG", "BMP", "WEBP")]
+    for content in [*contents, png16(SMOOTH.astype(np.uint16) * 257)]:
+        for _ in range(40):
+            damaged = bytearray(content)
+            for place in rng.integers(0, len(content), 3):
+                damaged[place] = rng.integers(0, 256)
+            path.write_bytes(bytes(damaged))
+            try:
+                assert read_image(path).ndim == 3
+            except CellmarkError as error:
+                assert str(path) in str(error)
+
+
+def bomb(width, height):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"hello", "not a picture"),
+        (b"\xff\xd8\xff\xd9", "no frame header"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0\0\0\0IEND\xaeB`\x82", "no header"),
+        (bomb(60000, 60000), f"more than the limit of {MAX_PIXELS}"),
+        (encoded(Image.fromarray(np.zeros((3, 3), np.float32)), "TIFF"), "32 bits per channel"),
+    ],
+)
+def test_what_is_no_picture_is_refused_with_its_name(tmp_path, content, reason):
+    path = tmp_path / "x.png"
+    path.write_bytes(content)
+    with pytest.raises(CellmarkError, match=reason) as caught:
+        read_image(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_decompression_bomb_in_another_format_is_refused(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    with pytest.raises(Exception, match="does not decode"):
+        decode_image(encoded(Image.fromarray(RGB), "BMP"))
+
+
+def test_missing_files_and_folders_are_refused(tmp_path):
+    with pytest.raises(CellmarkError, match="nothing.png: no such file"):
+        read_image(tmp_path / "nothing.png")
+    with pytest.raises(CellmarkError, match="cannot be read"):
+        read_image(tmp_path)
+
+
+def test_images_are_listed_by_suffix_and_name(tmp_path):
+    for name in ("b.PNG", "a.jpeg", "c.txt", ".d.png", "e.webp"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "f.png").mkdir()
+    assert [path.name for path in list_images(tmp_path)] == ["a.jpeg", "b.PNG", "e.webp"]

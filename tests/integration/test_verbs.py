@@ -1,0 +1,168 @@
+"""The verbs one after another, as a person would run them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pycocotools.coco import COCO
+
+from cellmark.cli.evaluate import evaluate
+from cellmark.cli.main import run_verb
+from cellmark.cli.train import Training, train
+from cellmark.data.images import read_image
+from cellmark.errors import CellmarkError
+from cellmark.files import write_png
+from tests.cli.test_main import composed
+
+# lightning 2.6 still asks torch for LeafSpec, and warns that two workers are few for a machine with many cores
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated"),
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+]
+FAST = ["data.size=[64,64]", "data.num_workers=0", "backbone.widths=[16,32,48]", "backbone.blocks=[0,1,1]"]
+FAST += ["optimizer.lr=5e-3", "scheduler=one_cycle", "augment=none", "callbacks.progress=null"]
+
+
+def training(root: Path, folder: Path, *overrides: str) -> Training:
+    settings = [f"data.root={root}", "data.val_folder=fold0", f"output_dir={folder}", *FAST, *overrides]
+    return train(composed("train", *settings))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, plain_root) -> Training:
+    """A short training on plain codes."""
+    return training(plain_root, tmp_path_factory.mktemp("run") / "a", "trainer.max_epochs=25", "data.batch_size=4")
+
+
+def test_training_learns_and_leaves_a_run_folder(run):
+    assert run.metrics["val/cell_f1_50"] > 0.9
+    for name in ("config.yaml", "metrics.csv", "summary.json", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+        assert (run.folder / name).is_file(), name
+    assert list((run.folder / "tensorboard").iterdir())
+    summary = json.loads((run.folder / "summary.json").read_text())
+    assert summary["metrics"]["val/mse"] == pytest.approx(run.metrics["val/mse"])
+    assert summary["counts"]["images"] == {"train": 12, "val": 6, "test": 0}
+    assert {"train/loss", "val/cell_f1_25", "val/cell_recall_50", "val/loc_error_pitch"} <= set(summary["metrics"])
+
+
+def test_the_best_checkpoint_has_the_lowest_validation_mse(run):
+    lines = [line.split(",") for line in (run.folder / "metrics.csv").read_text().splitlines()]
+    column = lines[0].index("val/mse")
+    values = [float(line[column]) for line in lines[1:] if line[column]]
+    assert run.metrics["val/mse"] == pytest.approx(min(values), rel=1e-5)
+
+
+def test_evaluation_gives_the_number_of_training(run, plain_root):
+    data = composed("evaluate", f"data.root={plain_root}", "data.test_folder=fold0", "ckpt=x", "data.num_workers=0")
+    metrics, _, _ = evaluate(str(run.folder / "checkpoints/best.ckpt"), data.data, data.trainer)
+    for name in ("mse", "cell_f1_50", "cell_f1_25", "loc_error_px"):
+        assert metrics[f"test/{name}"] == pytest.approx(run.metrics[f"val/{name}"], rel=1e-4)
+
+
+def test_evaluate_writes_metrics_by_folder_and_a_sheet(run, plain_root, tmp_path):
+    settings = [f"ckpt={run.folder}/checkpoints/best.ckpt", f"data.root={plain_root}", f"output_dir={tmp_path}/e"]
+    run_verb("evaluate", composed("evaluate", *settings, "data.num_workers=0", "pictures=2"))
+    summary = json.loads((tmp_path / "e/summary.json").read_text())
+    assert {"test/cell_f1_50/fold0", "test/cell_f1_50/fold2", "test/cell_f1_50/white"} <= set(summary["metrics"])
+    assert read_image(tmp_path / "e/predictions.png").shape[1] > 4 * 384
+
+
+def test_predict_keeps_the_pixels_of_the_original(run, plain_root, tmp_path):
+    """The same picture at twice the size, with a broad margin, and as a grey one: same cells, in its own pixels."""
+    pictures = tmp_path / "in"
+    image = read_image(plain_root / "fold0/000.png")
+    double = np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
+    write_png(pictures / "a.png", image)
+    write_png(pictures / "b.png", double)
+    write_png(pictures / "deeper/c.png", double[:, :, 0].copy())
+    (pictures / "d.png").write_bytes((pictures / "b.png").read_bytes()[:300])
+    (pictures / "notes.txt").write_text("not a picture")
+    settings = [f"input={pictures}", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
+    assert run_verb("predict", composed("predict", *settings)) == 1
+    results = {r["file_name"]: r for r in json.loads((tmp_path / "out/predictions.json").read_text())}
+    assert set(results) == {"a.png", "b.png", "deeper/c.png"}
+    own, twice, grey = (np.reshape(results[n]["keypoints"], (-1, 3)) for n in ("a.png", "b.png", "deeper/c.png"))
+    truth = COCO(str(plain_root / "fold0/annotations.json")).loadAnns([1])[0]
+    expected = np.reshape(truth["keypoints"], (-1, 3))
+    distance = np.linalg.norm(expected[:, None, :2] - own[None, :, :2], axis=2)
+    right = (distance.min(axis=1) < 2.0) & (own[distance.argmin(axis=1), 2] == expected[:, 2])
+    assert right.mean() > 0.85
+    np.testing.assert_allclose(twice[:, :2], (own[:, :2] + 0.5) * 2 - 0.5, atol=0.01)
+    np.testing.assert_allclose(grey, twice, atol=0.01)
+    assert results["a.png"]["category_id"] == 1 and len(results["a.png"]["keypoint_scores"]) == len(own)
+    for kind in ("overlays", "heatmaps"):
+        assert sorted(p.relative_to(tmp_path / "out" / kind).as_posix() for p in (tmp_path / "out" / kind).rglob("*.png")) == [
+            "a.png.png",
+            "b.png.png",
+            "deeper/c.png.png",
+        ]
+
+
+def test_predictions_are_coco_results(run, plain_root, tmp_path):
+    settings = [f"input={plain_root}/fold0", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
+    assert run_verb("predict", composed("predict", *settings, "overlays=false", "heatmaps=false")) == 0
+    results = json.loads((tmp_path / "out/predictions.json").read_text())
+    loaded = COCO(str(plain_root / "fold0/annotations.json")).loadRes(results)
+    assert len(loaded.getAnnIds()) == len(results) >= 6
+    assert not (tmp_path / "out/overlays").exists()
+
+
+@pytest.mark.parametrize("shape", [(300, 40), (40, 300), (1, 1), (3, 2000)])
+def test_any_size_and_aspect(run, tmp_path, shape):
+    write_png(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8))
+    settings = [f"input={tmp_path}/a.png", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
+    assert run_verb("predict", composed("predict", *settings)) == 0
+    assert read_image(tmp_path / "out/heatmaps/a.png.png").size >= np.prod(shape) * 3
+
+
+def test_nothing_is_overwritten(run, plain_root, tmp_path):
+    with pytest.raises(CellmarkError, match="already holds a run"):
+        training(plain_root, run.folder)
+    settings = ["input=x", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}"]
+    (tmp_path / "predictions.json").write_text("[]")
+    with pytest.raises(CellmarkError, match="already holds predictions"):
+        run_verb("predict", composed("predict", *settings))
+
+
+def test_nothing_to_predict(run, tmp_path):
+    for source, reason in (("nowhere", "no such file"), (tmp_path, "no image in it")):
+        settings = [f"input={source}", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
+        with pytest.raises(CellmarkError, match=reason):
+            run_verb("predict", composed("predict", *settings))
+
+
+def test_same_seed_same_training(plain_root, tmp_path):
+    first, again, other = (
+        training(plain_root, tmp_path / name, "trainer.max_epochs=1", "augment=basic", f"data.num_workers={n}", f"seed={seed}")
+        for name, n, seed in (("a", 0, 5), ("b", 2, 5), ("c", 0, 6))
+    )
+    assert first.metrics == again.metrics
+    assert first.metrics["train/loss"] != other.metrics["train/loss"]
+    for key, value in first.task.network.state_dict().items():
+        assert torch.equal(value, again.task.network.state_dict()[key])
+
+
+def test_a_test_folder_is_measured_at_the_end(plain_root, tmp_path):
+    done = training(plain_root, tmp_path / "a", "trainer.max_epochs=1", "data.test_folder=fold2")
+    assert {"val/mse", "test/mse"} <= set(done.metrics)
+    assert done.datamodule.counts() == {"train": 6, "val": 6, "test": 6}
+
+
+def test_unified_mode(plain_root, tmp_path):
+    mapping = "data.visibility_to_class={0:null,1:cell,2:cell}"
+    done = training(plain_root, tmp_path / "a", "trainer.max_epochs=2", "task.classes=[cell]", mapping)
+    settings = [f"input={plain_root}/fold0", f"ckpt={done.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/p"]
+    assert run_verb("predict", composed("predict", *settings, "threshold=0.05")) == 0
+    results = json.loads((tmp_path / "p/predictions.json").read_text())
+    assert {v for result in results for v in result["keypoints"][2::3]} <= {1}
+
+
+def test_training_refuses_broken_data(plain_root, tmp_path):
+    root = shutil.copytree(plain_root, tmp_path / "root")
+    (root / "fold1/annotations.json").write_text("{")
+    with pytest.raises(CellmarkError, match=r"fold1/annotations\.json"):
+        training(root, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

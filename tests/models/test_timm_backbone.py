@@ -1,0 +1,61 @@
+import logging
+
+import pytest
+
+from cellmark.errors import CellmarkError
+from cellmark.models import timm_backbone
+from cellmark.models.timm_backbone import TimmBackbone
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """timm without network and without cache."""
+    create = timm_backbone.timm.create_model
+
+    def refuse(name, pretrained=False, **options):
+        if pretrained:
+            raise OSError("no route to host")
+        return create(name, pretrained=False, **options)
+
+    monkeypatch.setattr(timm_backbone.timm, "create_model", refuse)
+
+
+@pytest.mark.parametrize("name", ["resnet34", "hrnet_w18_small", "efficientnet_b0", "convnext_atto"])
+def test_any_model_with_several_scales(name):
+    backbone = TimmBackbone(name, pretrained=False)
+    assert len(backbone.channels) == len(backbone.reductions) >= 4
+    assert backbone.reductions == sorted(backbone.reductions)
+
+
+def test_out_indices_choose_levels():
+    assert TimmBackbone("resnet18", pretrained=False, out_indices=(1, 2)).reductions == [4, 8]
+
+
+def test_unknown_names_are_refused_with_near_ones():
+    with pytest.raises(CellmarkError, match=r"'resnet19': timm has no model.*resnet18"):
+        TimmBackbone("resnet19", pretrained=False)
+
+
+def test_models_without_scales_are_refused(monkeypatch):
+    def refuse(name, **options):
+        raise RuntimeError("features_only not implemented")
+
+    monkeypatch.setattr(timm_backbone.timm, "create_model", refuse)
+    with pytest.raises(CellmarkError, match="no multi-scale features"):
+        TimmBackbone("mixer_s32_224", pretrained=False)
+
+
+def test_without_weights_it_warns_and_goes_on(offline, caplog):
+    with caplog.at_level(logging.WARNING):
+        TimmBackbone("resnet18", pretrained=True)
+    assert "random ones are used" in caplog.text and "no route to host" in caplog.text
+
+
+def test_required_weights_are_an_error(offline):
+    with pytest.raises(CellmarkError, match="pretrained weights cannot be had"):
+        TimmBackbone("resnet18", pretrained="required")
+
+
+def test_pretrained_is_checked():
+    with pytest.raises(CellmarkError, match="must be true, false or required"):
+        TimmBackbone("resnet18", pretrained="maybe")

@@ -1,0 +1,32 @@
+import pytest
+import torch
+
+from cellmark.tasks.schedules import one_cycle, plateau
+
+
+def optimizer():
+    return torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
+
+
+def test_plateau_lowers_the_rate_after_patience():
+    sgd = optimizer()
+    schedule = plateau(sgd, total_steps=9, monitor="val/mse", mode="min", factor=0.5, patience=2)
+    assert schedule["monitor"] == "val/mse"
+    rates = []
+    for value in (3.0, 2.0, 2.0, 2.0, 2.0):
+        schedule["scheduler"].step(value)
+        rates.append(sgd.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.01, 0.01, 0.01, 0.01, 0.005])
+
+
+def test_one_cycle_rises_to_the_rate_and_ends_near_nothing():
+    adam = optimizer()
+    schedule = one_cycle(adam, total_steps=100, monitor="val/mse", mode="min", warmup=0.3)
+    assert schedule["interval"] == "step"
+    rates = []
+    for _ in range(99):
+        adam.step()
+        schedule["scheduler"].step()
+        rates.append(adam.param_groups[0]["lr"])
+    assert max(rates) == pytest.approx(0.01) and 25 <= rates.index(max(rates)) <= 30
+    assert rates[-1] < 1e-5
