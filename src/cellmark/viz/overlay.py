@@ -1,5 +1,6 @@
 """Cells drawn as dots over their picture."""
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -24,7 +25,6 @@ _RADIUS_OF_PITCH = 0.22
 _RADIUS_ALONE = 4.0  # pixels, where no neighbour tells the pitch
 _SMALLEST_RADIUS = 1.5
 _LARGEST_SHARE = 1 / 40  # of the longer side, for points that lie far apart
-_SHIFT = 8  # fractional bits of OpenCV's drawing coordinates
 
 
 def draw_cells(
@@ -78,6 +78,14 @@ def dot_radius(points: np.ndarray) -> float:
 
 
 def _disc(canvas: np.ndarray, centre: np.ndarray, radius: float, colour: Colour) -> None:
-    """An antialiased disc; what lies far outside the canvas is left to OpenCV's clipping."""
-    x, y = np.round(np.clip(centre, -1e4, 1e5) * (1 << _SHIFT)).astype(int).tolist()
-    cv2.circle(canvas, (x, y), round(radius * (1 << _SHIFT)), colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+    """An antialiased disc, in place; OpenCV's own would be off by up to 0.15 px."""
+    height, width = canvas.shape[:2]
+    x, y = np.clip(centre, -1e6, 1e6).tolist()
+    left, right = max(0, math.floor(x - radius - 1)), min(width, math.ceil(x + radius + 2))
+    top, bottom = max(0, math.floor(y - radius - 1)), min(height, math.ceil(y + radius + 2))
+    if left >= right or top >= bottom:
+        return
+    distance = np.hypot(np.arange(left, right) - x, np.arange(top, bottom)[:, None] - y)
+    cover = np.clip(radius + 0.5 - distance, 0, 1)[..., None]
+    window = canvas[top:bottom, left:right]
+    window[:] = np.round(window * (1 - cover) + np.array(colour) * cover).astype(np.uint8)
