@@ -27,9 +27,9 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/cellmark dataset_synth output_dir=$(DATA) images_per_folder=320 size=256 seed=1
+	$(BIN)/cellmark dataset_synth output_dir=$(DATA) images_per_folder=400 size=128 seed=1
 	$(BIN)/cellmark train experiment=demo data.root=$(DATA) data.val_folder=$(HELD_OUT) output_dir=$(RUN)/train
-	$(BIN)/cellmark predict input=$(DATA)/$(HELD_OUT) ckpt=$(CKPT) output_dir=$(RUN)/predict
+	$(BIN)/cellmark predict input=$(DATA)/$(HELD_OUT) ckpt=$(CKPT) scales=[1] output_dir=$(RUN)/predict
 	$(BIN)/cellmark evaluate ckpt=$(CKPT) data.root=$(DATA) data.test_folder=$(HELD_OUT) output_dir=$(RUN)/evaluate
 
 test: $(READY)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cellmark.data.records import Code, CocoFile
+from cellmark.data.records import CocoFile, Code
 from cellmark.files import write_json, write_png
 
 PITCH, CELLS = 5.5, 10

@@ -27,4 +27,5 @@ def resize_points(points: Array, scale: tuple[float, float]) -> Array:
         (..., 2) points of the same kind as ``points``.
     """
     factor = points.new_tensor(scale) if isinstance(points, torch.Tensor) else np.asarray(scale, points.dtype)
-    return (points + 0.5) * factor - 0.5
+    moved: Array = (points + 0.5) * factor - 0.5
+    return moved

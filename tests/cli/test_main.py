@@ -11,7 +11,17 @@ from omegaconf import OmegaConf
 from cellmark.cli import main as cli
 from cellmark.errors import CellmarkError
 
-GROUPS = ("augment", "backbone", "decoder", "loss", "optimizer", "scheduler", "trainer", "logger", "callbacks")
+GROUPS = (
+    "augment",
+    "backbone",
+    "decoder",
+    "loss",
+    "optimizer",
+    "scheduler",
+    "trainer",
+    "logger",
+    "callbacks",
+)
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -37,7 +47,11 @@ def test_every_verb_has_a_config_a_module_and_a_script():
 @pytest.mark.parametrize(("group", "option"), [(g, o) for g in GROUPS for o in options(g)])
 def test_every_config_builds_what_it_names(group, option, tmp_path):
     overrides = [f"{group}={option}", f"output_dir={tmp_path}", "data.root=x"]
-    config = composed("train", *overrides, *(["backbone.pretrained=false"] if group == "backbone" and option != "compact" else []))
+    config = composed(
+        "train",
+        *overrides,
+        *(["backbone.pretrained=false"] if group == "backbone" and option != "compact" else []),
+    )
     config = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
     nodes = config[group].values() if group in ("logger", "callbacks") else [config[group]]
     for node in nodes:
@@ -62,7 +76,8 @@ def test_needed_keys_are_named():
 
 
 @pytest.mark.parametrize(
-    "override", ["+trainer.speed=1", "+loss.weight=2", "+backbone.depth=3", "+task.codec.sigmas=1", "+data.rot=1"]
+    "override",
+    ["+trainer.speed=1", "+loss.weight=2", "+backbone.depth=3", "+task.codec.sigmas=1", "+data.rot=1"],
 )
 def test_a_key_inside_a_group_that_nothing_reads_is_an_error(override, plain_root, tmp_path):
     config = composed("train", f"data.root={plain_root}", "data.val_folder=0", f"output_dir={tmp_path}", override)

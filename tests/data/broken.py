@@ -79,9 +79,7 @@ def top(name: str, reason: str, change: Callable[[Json], Any], record: str = "",
     return Broken(f"top: {name}", reason, record, change, lost=lost)
 
 
-def on_disk(
-    name: str, reason: str, files: Callable[[Path], Any], record="image 2 (1.png)", at="1.png", lost=(2,)
-):
+def on_disk(name: str, reason: str, files: Callable[[Path], Any], record="image 2 (1.png)", at="1.png", lost=(2,)):
     return Broken(f"disk: {name}", reason, record, files=files, at=at, lost=lost)
 
 

@@ -79,9 +79,7 @@ def test_what_coco_allows_is_accepted(folder):
         content["annotations"][0] |= {"score": None, "note": [], "text": None, "rows": None, "cols": None}
         content["annotations"][1]["keypoints"] = [float(v) for v in content["annotations"][1]["keypoints"]]
         content["annotations"][1]["keypoints"][12:14] = [500.0, 500.0]  # not labelled, v = 0
-        content["annotations"][2] = {
-            key: content["annotations"][2][key] for key in ("id", "image_id", "category_id")
-        }
+        content["annotations"][2] = {key: content["annotations"][2][key] for key in ("id", "image_id", "category_id")}
         content["annotations"][2]["keypoints"] = [-0.5, 15.5, 2]
         content["annotations"].pop()
 
@@ -178,9 +176,7 @@ JSON = st.recursive(
 
 def entries(*keys):
     near = st.sampled_from([1, 2, "0.png", "1.png", "../0.png", [2, 3, 2], [4, 4, 1, 5, 5, 2], 24, 16])
-    return st.lists(
-        st.dictionaries(st.sampled_from(keys), near | JSON, max_size=len(keys)) | JSON, max_size=3
-    )
+    return st.lists(st.dictionaries(st.sampled_from(keys), near | JSON, max_size=len(keys)) | JSON, max_size=3)
 
 
 FILES = JSON | st.fixed_dictionaries(

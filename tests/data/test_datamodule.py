@@ -10,7 +10,13 @@ from cellmark.errors import CellmarkError
 
 
 def module(root, **options) -> FoldersDataModule:
-    settings = {"classes": ["black", "white"], "size": (64, 64), "val_folder": "fold0", "batch_size": 4, "seed": 3}
+    settings = {
+        "classes": ["black", "white"],
+        "size": (64, 64),
+        "val_folder": "fold0",
+        "batch_size": 4,
+        "seed": 3,
+    }
     data = FoldersDataModule(str(root), **(settings | options))
     data.setup("fit")
     return data

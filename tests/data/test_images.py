@@ -130,9 +130,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, kind, options, s
 def test_a_file_that_ends_in_zeros_is_refused(kind):
     """As an interrupted download leaves it, where the full size was reserved at once."""
     content = encoded(Image.fromarray(RGB), kind)
-    last = len(content) - (
-        12 if kind == "PNG" else 1
-    )  # the checksum of a PNG's empty last chunk guards nothing
+    last = len(content) - (12 if kind == "PNG" else 1)  # the checksum of a PNG's empty last chunk guards nothing
     for end in np.linspace(1, last, 40).astype(int).tolist():
         with pytest.raises(BrokenImageError):
             decode_image(content[:end].ljust(len(content), b"\0"))

@@ -48,9 +48,7 @@ def test_encode_equals_the_formula(stride, unit):
     pitch = rng.uniform(4, 30, (3, 12)).astype(np.float32)
     codec = GaussianCodec(sigma=2.0 if unit == "pixel" else 0.25, unit=unit)
     size = (64 // stride, 64 // stride)
-    heatmap = codec.encode(
-        torch.from_numpy(points), torch.from_numpy(labels), torch.from_numpy(pitch), size, stride, 2
-    )
+    heatmap = codec.encode(torch.from_numpy(points), torch.from_numpy(labels), torch.from_numpy(pitch), size, stride, 2)
     sigma = np.full((3, 12), 2.0) if unit == "pixel" else np.maximum(0.25 * pitch / stride, 0.7)
     for image in range(3):
         expected = reference(points[image], labels[image], sigma[image], size, stride, 2)

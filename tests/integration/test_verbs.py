@@ -17,13 +17,14 @@ from cellmark.errors import CellmarkError
 from cellmark.files import write_png
 from tests.cli.test_main import composed
 
-# lightning 2.6 still asks torch for LeafSpec, and warns that two workers are few for a machine with many cores
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated"),
-    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
-]
 FAST = ["data.size=[64,64]", "data.num_workers=0", "backbone.widths=[16,32,48]", "backbone.blocks=[0,1,1]"]
-FAST += ["optimizer.lr=5e-3", "scheduler=one_cycle", "augment=none", "callbacks.progress=null"]
+FAST += [
+    "optimizer.lr=5e-3",
+    "scheduler=one_cycle",
+    "augment=none",
+    "callbacks.progress=null",
+    "trainer.log_every_n_steps=1",
+]
 
 
 def training(root: Path, folder: Path, *overrides: str) -> Training:
@@ -39,7 +40,13 @@ def run(tmp_path_factory, plain_root) -> Training:
 
 def test_training_learns_and_leaves_a_run_folder(run):
     assert run.metrics["val/cell_f1_50"] > 0.9
-    for name in ("config.yaml", "metrics.csv", "summary.json", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+    for name in (
+        "config.yaml",
+        "metrics.csv",
+        "summary.json",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+    ):
         assert (run.folder / name).is_file(), name
     assert list((run.folder / "tensorboard").iterdir())
     summary = json.loads((run.folder / "summary.json").read_text())
@@ -63,7 +70,11 @@ def test_evaluation_gives_the_number_of_training(run, plain_root):
 
 
 def test_evaluate_writes_metrics_by_folder_and_a_sheet(run, plain_root, tmp_path):
-    settings = [f"ckpt={run.folder}/checkpoints/best.ckpt", f"data.root={plain_root}", f"output_dir={tmp_path}/e"]
+    settings = [
+        f"ckpt={run.folder}/checkpoints/best.ckpt",
+        f"data.root={plain_root}",
+        f"output_dir={tmp_path}/e",
+    ]
     run_verb("evaluate", composed("evaluate", *settings, "data.num_workers=0", "pictures=2"))
     summary = json.loads((tmp_path / "e/summary.json").read_text())
     assert {"test/cell_f1_50/fold0", "test/cell_f1_50/fold2", "test/cell_f1_50/white"} <= set(summary["metrics"])
@@ -94,7 +105,9 @@ def test_predict_keeps_the_pixels_of_the_original(run, plain_root, tmp_path):
     np.testing.assert_allclose(grey, twice, atol=0.01)
     assert results["a.png"]["category_id"] == 1 and len(results["a.png"]["keypoint_scores"]) == len(own)
     for kind in ("overlays", "heatmaps"):
-        assert sorted(p.relative_to(tmp_path / "out" / kind).as_posix() for p in (tmp_path / "out" / kind).rglob("*.png")) == [
+        assert sorted(
+            p.relative_to(tmp_path / "out" / kind).as_posix() for p in (tmp_path / "out" / kind).rglob("*.png")
+        ) == [
             "a.png.png",
             "b.png.png",
             "deeper/c.png.png",
@@ -102,7 +115,11 @@ def test_predict_keeps_the_pixels_of_the_original(run, plain_root, tmp_path):
 
 
 def test_predictions_are_coco_results(run, plain_root, tmp_path):
-    settings = [f"input={plain_root}/fold0", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
+    settings = [
+        f"input={plain_root}/fold0",
+        f"ckpt={run.folder}/checkpoints/best.ckpt",
+        f"output_dir={tmp_path}/out",
+    ]
     assert run_verb("predict", composed("predict", *settings, "overlays=false", "heatmaps=false")) == 0
     results = json.loads((tmp_path / "out/predictions.json").read_text())
     loaded = COCO(str(plain_root / "fold0/annotations.json")).loadRes(results)
@@ -113,7 +130,11 @@ def test_predictions_are_coco_results(run, plain_root, tmp_path):
 @pytest.mark.parametrize("shape", [(300, 40), (40, 300), (1, 1), (3, 2000)])
 def test_any_size_and_aspect(run, tmp_path, shape):
     write_png(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8))
-    settings = [f"input={tmp_path}/a.png", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
+    settings = [
+        f"input={tmp_path}/a.png",
+        f"ckpt={run.folder}/checkpoints/best.ckpt",
+        f"output_dir={tmp_path}/out",
+    ]
     assert run_verb("predict", composed("predict", *settings)) == 0
     assert read_image(tmp_path / "out/heatmaps/a.png.png").size >= np.prod(shape) * 3
 
@@ -129,17 +150,28 @@ def test_nothing_is_overwritten(run, plain_root, tmp_path):
 
 def test_nothing_to_predict(run, tmp_path):
     for source, reason in (("nowhere", "no such file"), (tmp_path, "no image in it")):
-        settings = [f"input={source}", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
+        settings = [
+            f"input={source}",
+            f"ckpt={run.folder}/checkpoints/best.ckpt",
+            f"output_dir={tmp_path}/out",
+        ]
         with pytest.raises(CellmarkError, match=reason):
             run_verb("predict", composed("predict", *settings))
 
 
 def test_same_seed_same_training(plain_root, tmp_path):
     first, again, other = (
-        training(plain_root, tmp_path / name, "trainer.max_epochs=1", "augment=basic", f"data.num_workers={n}", f"seed={seed}")
+        training(
+            plain_root,
+            tmp_path / name,
+            "trainer.max_epochs=1",
+            "augment=basic",
+            f"data.num_workers={n}",
+            f"seed={seed}",
+        )
         for name, n, seed in (("a", 0, 5), ("b", 2, 5), ("c", 0, 6))
     )
-    assert first.metrics == again.metrics
+    assert first.metrics == pytest.approx(again.metrics, rel=0, abs=0, nan_ok=True)
     assert first.metrics["train/loss"] != other.metrics["train/loss"]
     for key, value in first.task.network.state_dict().items():
         assert torch.equal(value, again.task.network.state_dict()[key])
@@ -154,7 +186,11 @@ def test_a_test_folder_is_measured_at_the_end(plain_root, tmp_path):
 def test_unified_mode(plain_root, tmp_path):
     mapping = "data.visibility_to_class={0:null,1:cell,2:cell}"
     done = training(plain_root, tmp_path / "a", "trainer.max_epochs=2", "task.classes=[cell]", mapping)
-    settings = [f"input={plain_root}/fold0", f"ckpt={done.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/p"]
+    settings = [
+        f"input={plain_root}/fold0",
+        f"ckpt={done.folder}/checkpoints/best.ckpt",
+        f"output_dir={tmp_path}/p",
+    ]
     assert run_verb("predict", composed("predict", *settings, "threshold=0.05")) == 0
     results = json.loads((tmp_path / "p/predictions.json").read_text())
     assert {v for result in results for v in result["keypoints"][2::3]} <= {1}

@@ -53,7 +53,15 @@ def batch(truth, labels, folders) -> Batch:
     pitch = torch.stack([torch.from_numpy(cell_pitch(t, (256, 256))) for t in truth])
     count = len(truth)
     names = [Path(str(k)) for k in range(count)]
-    return Batch(torch.zeros(count, 3, 8, 8), points, torch.tensor(np.stack(labels)), pitch, folders, names, [1] * count)
+    return Batch(
+        torch.zeros(count, 3, 8, 8),
+        points,
+        torch.tensor(np.stack(labels)),
+        pitch,
+        folders,
+        names,
+        [1] * count,
+    )
 
 
 def random_case(rng):
@@ -94,9 +102,7 @@ def test_counts_equal_the_reference_by_class_and_folder():
 def test_a_prediction_counts_once_and_a_wrong_class_never():
     truth = np.array([[20.0, 20.0], [30.0, 20.0]])
     labels = np.array([0, 1])
-    peaks = Peaks(
-        torch.tensor([[20.5, 20.0], [20.0, 20.0], [30.0, 20.0]]), torch.tensor([0, 0, 0]), torch.ones(3)
-    )
+    peaks = Peaks(torch.tensor([[20.5, 20.0], [20.0, 20.0], [30.0, 20.0]]), torch.tensor([0, 0, 0]), torch.ones(3))
     metric = CellMetrics(["black", "white"], ["a"])
     metric.update([peaks], batch([truth], [labels], ["a"]))
     values = metric.compute()

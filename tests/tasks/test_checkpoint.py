@@ -62,7 +62,7 @@ class Malicious:
 
 def test_a_pickle_with_code_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CellmarkError, match="cannot be loaded|loaded safely"):
+    with pytest.raises(CellmarkError, match="loaded safely"):
         load_checkpoint(save(tmp_path / "a.ckpt", {"state_dict": Malicious()}))
     (tmp_path / "b.ckpt").write_bytes(pickle.dumps(Malicious(), protocol=2))
     with pytest.raises(CellmarkError, match="loaded safely"):
@@ -72,7 +72,13 @@ def test_a_pickle_with_code_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "target",
-    ["os.system", "cellmark.tasks.checkpoint.torch.load", "cellmark.cli.main.main", "builtins.eval", "cellmark.nope.X"],
+    [
+        "os.system",
+        "cellmark.tasks.checkpoint.torch.load",
+        "cellmark.cli.main.main",
+        "builtins.eval",
+        "cellmark.nope.X",
+    ],
 )
 def test_a_recipe_with_foreign_code_is_refused(tmp_path, target):
     with pytest.raises(CellmarkError, match=r"a\.ckpt: refuses to build"):

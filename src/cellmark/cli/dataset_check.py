@@ -84,7 +84,5 @@ def _print(content: Table | Text) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         wide = Console(width=1_000_000)
-        console = Console(
-            highlight=False, width=max(80, Measurement.get(wide, wide.options, content).maximum)
-        )
+        console = Console(highlight=False, width=max(80, Measurement.get(wide, wide.options, content).maximum))
     console.print(content)

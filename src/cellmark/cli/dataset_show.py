@@ -62,9 +62,7 @@ def overview(folders: Sequence[Folder], visibility: Visibility) -> np.ndarray:
     blank = np.full((1, 1, 3), 255, np.uint8)
     for folder in folders:
         records = evenly(folder.images, OVERVIEW_IMAGES)
-        row = [
-            tile for record in records for tile in (read_image(record.path), annotated(record, visibility))
-        ]
+        row = [tile for record in records for tile in (read_image(record.path), annotated(record, visibility))]
         names = [name for record in records for name in (f"{folder.name}/{record.path.name}", "")]
         missing = 2 * OVERVIEW_IMAGES - len(row)
         tiles += [*row, *[blank] * missing]

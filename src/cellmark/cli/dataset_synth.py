@@ -50,8 +50,7 @@ def run(
     summary = _write(folder, parameters, workers, console)
     seconds = time.perf_counter() - start
     console.print(
-        f"[bold]{folder}[/]: {summary.images} images, {summary.codes} codes, {summary.cells} cells "
-        f"in {seconds:.1f} s",
+        f"[bold]{folder}[/]: {summary.images} images, {summary.codes} codes, {summary.cells} cells in {seconds:.1f} s",
         soft_wrap=True,
         highlight=False,
     )

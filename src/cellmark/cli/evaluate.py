@@ -6,12 +6,13 @@ from pathlib import Path
 import lightning as L
 import numpy as np
 from hydra.utils import instantiate
+from lightning.pytorch.callbacks import RichProgressBar
 from omegaconf import DictConfig
 from rich.console import Console
 
 from cellmark.cli.results import print_metrics, summary
-from cellmark.data.dataset import CellDataset
 from cellmark.data.datamodule import FoldersDataModule
+from cellmark.data.dataset import CellDataset
 from cellmark.errors import CellmarkError
 from cellmark.files import write_json, write_png
 from cellmark.tasks.cells import CellTask
@@ -35,10 +36,13 @@ def evaluate(
     L.seed_everything(seed, workers=True, verbose=False)
     model = load_checkpoint(ckpt)
     datamodule = FoldersDataModule(
-        **data, classes=model.classes, size=model.size, visibility_to_class=model.visibility_to_class
+        **{str(key): value for key, value in data.items()},
+        classes=model.classes,
+        size=model.size,
+        visibility_to_class=model.visibility_to_class,
     )
     task = CellTask(model.network, model.codec, model.classes)
-    progress = L.pytorch.callbacks.RichProgressBar()
+    progress = RichProgressBar()
     tester: L.Trainer = instantiate(trainer, logger=False, callbacks=[progress], enable_checkpointing=False)
     (values,) = tester.test(task, datamodule=datamodule, verbose=False)
     return {key: float(value) for key, value in values.items()}, model, datamodule
@@ -53,7 +57,10 @@ def run(*, ckpt: str, data: DictConfig, trainer: DictConfig, seed: int, pictures
     counts = {"images": sum(len(f.images) for f in datamodule.folders["test"])}
     sheet = folder / "predictions.png"
     write_png(sheet, _sheet(model, datamodule.dataset("test"), pictures))
-    write_json(folder / "summary.json", summary(metrics, counts, time.perf_counter() - started) | {"checkpoint": ckpt})
+    write_json(
+        folder / "summary.json",
+        summary(metrics, counts, time.perf_counter() - started) | {"checkpoint": ckpt},
+    )
     print_metrics(metrics, title=f"{ckpt} on {', '.join(datamodule.folder_names('test'))}")
     Console(soft_wrap=True).print(f"metrics   {folder / 'summary.json'}\npictures  {sheet}")
 

@@ -3,14 +3,16 @@
 import importlib
 import logging
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from rich.markup import escape
 
 import cellmark
 from cellmark.errors import CellmarkError
@@ -73,14 +75,16 @@ def run_verb(verb: str, config: DictConfig) -> int:
     lightning = logging.getLogger("lightning.pytorch")
     lightning.handlers.clear()  # Hydra's handlers print its messages already
     lightning.setLevel(logging.WARNING)
+    # Lightning 2.6 asks torch for LeafSpec: Lightning-AI/pytorch-lightning issue 21326
+    warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
     return run(**{str(key): value for key, value in resolved.items()}) or 0
 
 
 def config_keys(verb: str) -> set[str]:
     """The top-level keys that ``conf/VERB.yaml`` names: its own, and the groups of its defaults list."""
-    content = OmegaConf.load(config_folder() / f"{verb}.yaml")
-    groups = {str(key) for entry in content.pop("defaults", []) if isinstance(entry, DictConfig) for key in entry}
-    return {str(key) for key in content} | groups
+    content = cast(DictConfig, OmegaConf.load(config_folder() / f"{verb}.yaml"))
+    groups = {str(key) for entry in content.defaults if isinstance(entry, DictConfig) for key in entry}
+    return {str(key) for key in content if key != "defaults"} | groups
 
 
 def _hydra_main(verb: str) -> None:
@@ -93,7 +97,7 @@ def _hydra_main(verb: str) -> None:
         try:
             status = run_verb(verb, config)
         except CellmarkError as error:
-            Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {verb}:", str(error), markup=True)
+            Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {verb}: {escape(str(error))}")
             status = 1
         if status:
             sys.exit(status)

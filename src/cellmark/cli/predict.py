@@ -68,10 +68,10 @@ def coco_results(
 
 def run(
     *,
-    input: str,  # noqa: A002 - the key's name is fixed
+    input: str,
     ckpt: str,
     output_dir: str,
-    size: Sequence[int] | None,
+    scales: Sequence[float],
     batch_size: int,
     threshold: float | None,
     min_cells: int,
@@ -86,7 +86,7 @@ def run(
     model = load_checkpoint(ckpt)
     if threshold is not None:
         model = replace(model, codec=replace(model.codec, threshold=threshold))
-    predictor = Predictor(model, device, (int(size[0]), int(size[1])) if size else None)
+    predictor = Predictor(model, device, scales, min_cells)
     paths = find_images(source)
     base = source if source.is_dir() else source.parent
     results: list[dict[str, Any]] = []

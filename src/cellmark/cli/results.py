@@ -53,7 +53,9 @@ def print_metrics(metrics: Mapping[str, float], title: str) -> None:
     metrics = {key: value for key, value in metrics.items() if not key.startswith("train/")}
     names = [key.split("/", 1)[1] for key in metrics]
     columns = list(dict.fromkeys(name.split("/")[1] if "/" in name else "all" for name in names))
-    table = Table(title=title, title_justify="left")
+    console = Console(soft_wrap=True)
+    console.print(title, highlight=False, markup=False)
+    table = Table()
     table.add_column("metric")
     for column in columns:
         table.add_column(column, justify="right")
@@ -61,4 +63,4 @@ def print_metrics(metrics: Mapping[str, float], title: str) -> None:
         prefix = next(key.split("/")[0] for key in metrics if key.split("/")[1:2] == [row])
         cells = [metrics.get(f"{prefix}/{row}" + ("" if c == "all" else f"/{c}")) for c in columns]
         table.add_row(row, *("" if value is None else f"{value:.4f}" for value in cells))
-    Console().print(table)
+    console.print(table)

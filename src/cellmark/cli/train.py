@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from hydra.utils import instantiate
+from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig, OmegaConf
 
 from cellmark.cli.results import print_metrics, summary
@@ -59,7 +59,8 @@ def train(config: DictConfig) -> Training:
         warnings.filterwarnings("ignore", "Experiment logs directory", UserWarning)
         trainer.fit(task, datamodule=datamodule)
     fitted = {key: float(trainer.callback_metrics[key]) for key in ("train/loss", "train/mse")}
-    best = trainer.checkpoint_callback.best_model_path if trainer.checkpoint_callback else ""
+    saver = trainer.checkpoint_callback
+    best = saver.best_model_path if isinstance(saver, ModelCheckpoint) else ""
     metrics = fitted | _final(trainer, task, datamodule, best)
     counts = {"parameters": sum(p.numel() for p in task.network.parameters()), "images": datamodule.counts()}
     seconds = time.perf_counter() - started

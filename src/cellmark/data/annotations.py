@@ -125,9 +125,7 @@ def _grid(entry: Entry, keypoints: np.ndarray | None) -> tuple[int | None, int |
     if len(given) == 1:
         entry.note(f"{given[0]} is given without the other of rows and cols")
     if rows is not None and cols is not None and keypoints is not None and rows * cols != len(keypoints):
-        entry.note(
-            f"rows x cols is {rows} x {cols} = {rows * cols}, but there are {len(keypoints)} keypoints"
-        )
+        entry.note(f"rows x cols is {rows} x {cols} = {rows * cols}, but there are {len(keypoints)} keypoints")
     return rows, cols
 
 
@@ -154,9 +152,7 @@ def _check_count(entry: Entry, keypoints: np.ndarray) -> None:
         entry.note(f"num_keypoints is {shown(stated)}, but {counted} keypoints have v > 0")
 
 
-def _check_inside(
-    entry: Entry, keypoints: np.ndarray, size: tuple[int, int], visibility_to_class: Visibility
-) -> None:
+def _check_inside(entry: Entry, keypoints: np.ndarray, size: tuple[int, int], visibility_to_class: Visibility) -> None:
     """Labelled keypoints lie in the image, which covers -0.5 to size - 0.5."""
     labelled = classes_of(Code(0, keypoints), visibility_to_class) >= 0
     outside = (keypoints[:, :2] < -0.5) | (keypoints[:, :2] > np.array(size) - 0.5)

@@ -10,7 +10,7 @@ import numpy as np
 from cellmark.data.records import Sample
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version at import
-import albumentations as A  # noqa: E402
+import albumentations as A
 
 
 class Augment:

@@ -1,7 +1,7 @@
 """From samples to padded batches, and the cell pitch that tolerances and sigmas are measured in."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -40,15 +40,15 @@ class Batch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """A copy with every tensor on ``device``."""
-        values = (getattr(self, field.name) for field in fields(self))
-        return type(self)(
-            *(v.to(device, non_blocking=non_blocking) if isinstance(v, Tensor) else v for v in values)
-        )
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Self:
         """A copy with every tensor in page-locked memory; the data loader calls it."""
-        values = (getattr(self, field.name) for field in fields(self))
-        return type(self)(*(v.pin_memory() if isinstance(v, Tensor) else v for v in values))
+        return self._map(Tensor.pin_memory)
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Self:
+        tensors = {name: change(getattr(self, name)) for name in ("images", "points", "labels", "pitch")}
+        return type(self)(**tensors, folders=self.folders, paths=self.paths, image_ids=self.image_ids)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -69,8 +69,9 @@ def cell_pitch(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     cap = min(size) / MIN_ROWS
     if len(points) < 2:
         return np.full(len(points), cap, np.float32)
-    distance = cKDTree(points).query(points, k=2)[0][:, 1]
-    return np.clip(distance, 1e-3, cap).astype(np.float32)
+    distance: np.ndarray = cKDTree(points).query(points, k=2)[0][:, 1]
+    pitch: np.ndarray = np.clip(distance, 1e-3, cap).astype(np.float32)
+    return pitch
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

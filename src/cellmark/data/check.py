@@ -54,9 +54,7 @@ def check(
         The folders with the images that are sound, and every problem found.
     """
     with _progress() as on_decoded:
-        return read_folders(
-            root, visibility_to_class, annotations=annotations, decode=decode, on_decoded=on_decoded
-        )
+        return read_folders(root, visibility_to_class, annotations=annotations, decode=decode, on_decoded=on_decoded)
 
 
 def load_root(
@@ -103,13 +101,9 @@ def count(folder: Folder, visibility_to_class: Visibility) -> FolderCounts:
     """Counts the images, codes and cells of a folder."""
     codes = [code for image in folder.images for code in image.codes]
     indices = [index for index in visibility_to_class.values() if index is not None]
-    labels = np.concatenate(
-        [np.empty(0, np.int64), *(classes_of(code, visibility_to_class) for code in codes)]
-    )
+    labels = np.concatenate([np.empty(0, np.int64), *(classes_of(code, visibility_to_class) for code in codes)])
     cells = np.bincount(labels[labels >= 0], minlength=max(indices, default=-1) + 1)
-    return FolderCounts(
-        folder.name, len(folder.images), len(codes), tuple(cells.tolist()), int((labels < 0).sum())
-    )
+    return FolderCounts(folder.name, len(folder.images), len(codes), tuple(cells.tolist()), int((labels < 0).sum()))
 
 
 def _summary(root: Path, problems: Sequence[Problem]) -> str:

@@ -1,7 +1,6 @@
 """The data module: folders in, batches out."""
 
 from collections.abc import Mapping, Sequence
-
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,10 +9,10 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
+from cellmark.data.annotations import resolve_visibility
 from cellmark.data.augment import Augment
 from cellmark.data.batch import Batch, collate
 from cellmark.data.check import load_root
-from cellmark.data.annotations import resolve_visibility
 from cellmark.data.dataset import CellDataset, EpochSampler
 from cellmark.data.folds import split_folders
 from cellmark.data.records import Folder

@@ -7,8 +7,8 @@ import numpy as np
 def fit_image(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, tuple[float, float]]:
     """Resizes an image so that it just fits, and repeats its last row or column over the rest.
 
-    The aspect stays (but for the rounding to whole pixels, which the returned scale accounts for); the image sits at the
-    top left. A square image in a square input is simply resized, as in the report.
+    The aspect stays, but for the rounding to whole pixels, which the returned scale accounts for; the image sits
+    at the top left. A square image in a square input is simply resized, as in the report.
 
     Args:
         image: uint8 (H, W, 3).

@@ -149,9 +149,7 @@ def _rgb(image: Image.Image) -> np.ndarray:
         grey = _eight_bits(np.asarray(image, np.uint16))
         return np.stack([grey] * 3, axis=-1)
     if image.mode in ("I", "F"):
-        raise BrokenImageError(
-            "32 bits per channel are no ordinary picture: the range of its values is unknown"
-        )
+        raise BrokenImageError("32 bits per channel are no ordinary picture: the range of its values is unknown")
     if image.has_transparency_data:
         return _over_white(np.asarray(image.convert("RGBA")))
     return np.asarray(image.convert("RGB"))

@@ -12,9 +12,7 @@ from typing import Any
 
 from cellmark.data.records import Problem
 
-LARGEST = (
-    2**31 - 1
-)  # of an image side, rows or columns; beyond that arithmetic with floats is no longer exact
+LARGEST = 2**31 - 1  # of an image side, rows or columns; beyond that arithmetic with floats is no longer exact
 
 
 @dataclass(frozen=True)
@@ -80,9 +78,7 @@ class Entry:
             return None
         numbers = [as_float(item) for item in value]
         alien = [index for index, number in enumerate(numbers) if number is None]
-        endless = [
-            index for index, number in enumerate(numbers) if number is not None and not math.isfinite(number)
-        ]
+        endless = [index for index, number in enumerate(numbers) if number is not None and not math.isfinite(number)]
         if alien:
             self.note(f"{key}: not a number at index {listed(alien)}, the first is {shown(value[alien[0]])}")
         if endless:

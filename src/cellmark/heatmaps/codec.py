@@ -94,7 +94,7 @@ class GaussianCodec:
         image, label, centres, scores = find_peaks(heatmap.float(), self.threshold)
         points = resize_points(centres, (stride, stride))
         counts = torch.bincount(image, minlength=len(heatmap)).tolist()
-        found = zip(points.split(counts), label.split(counts), scores.split(counts), strict=True)
+        found = zip(*(torch.split(values, counts) for values in (points, label, scores)), strict=True)
         return [_sorted(Peaks(*peaks)) for peaks in found]
 
     def _sigmas(self, pitch: Tensor) -> Tensor:

@@ -21,22 +21,30 @@ def find_peaks(heatmap: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tenso
         pixels, and its score (P,).
     """
     highest = heatmap.amax(dim=1)
-    framed = functional.pad(highest, (1, 1, 1, 1), value=-1.0)
-    image, row, column = torch.nonzero((highest == _largest_of_3x3(framed)) & (highest >= threshold), as_tuple=True)
-    around = _neighbourhoods(framed, image, row, column)
+    tops = (highest == largest_of_3x3(highest)) & (highest >= threshold)
+    image, row, column = torch.nonzero(tops, as_tuple=True)
+    around = _neighbourhoods(_framed(highest), image, row, column)
     first = (around[:, :4] < around[:, 4:5]).all(dim=1)
     image, row, column = image[first], row[first], column[first]
     label = heatmap[image, :, row, column].argmax(dim=1)
     score = highest[image, row, column]
-    own = functional.pad(heatmap, (1, 1, 1, 1), value=-1.0).flatten(0, 1)
-    offset = _offsets(own, image * heatmap.shape[1] + label, row, column)
+    offset = _offsets(_framed(heatmap).flatten(0, 1), image * heatmap.shape[1] + label, row, column)
     return image, label, torch.stack([column, row], dim=1) + offset, score
 
 
-def _largest_of_3x3(framed: Tensor) -> Tensor:
-    """Maximum over every 3x3 window, (B, h + 2, w + 2) -> (B, h, w); shifts are far faster than pooling."""
+def largest_of_3x3(maps: Tensor) -> Tensor:
+    """Maximum over the 3x3 neighbourhood of every pixel, (B, h, w) -> (B, h, w), for values of at least -1.
+
+    Shifted copies are far faster on a CPU than max pooling.
+    """
+    framed = _framed(maps)
     rows = torch.maximum(torch.maximum(framed[:, :-2], framed[:, 1:-1]), framed[:, 2:])
     return torch.maximum(torch.maximum(rows[:, :, :-2], rows[:, :, 1:-1]), rows[:, :, 2:])
+
+
+def _framed(maps: Tensor) -> Tensor:
+    """The maps with one pixel of -1 around them."""
+    return functional.pad(maps, (1, 1, 1, 1), value=-1.0)
 
 
 def _neighbourhoods(framed: Tensor, plane: Tensor, row: Tensor, column: Tensor) -> Tensor:

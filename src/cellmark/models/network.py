@@ -49,9 +49,7 @@ class Network(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, backbone: nn.Module, decoder: Callable[..., nn.Module], heads: Mapping[str, int]
-    ) -> None:
+    def __init__(self, backbone: nn.Module, decoder: Callable[..., nn.Module], heads: Mapping[str, int]) -> None:
         """Joins the parts.
 
         Args:

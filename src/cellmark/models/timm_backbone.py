@@ -3,9 +3,10 @@
 import difflib
 import logging
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, cast
 
 import timm
+from timm.models import FeatureInfo
 from torch import Tensor, nn
 
 from cellmark.errors import CellmarkError
@@ -46,8 +47,9 @@ class TimmBackbone(nn.Module):
             near = difflib.get_close_matches(name, timm.list_models(), n=5)
             raise CellmarkError(f"backbone {name!r}: timm has no model of that name (near: {', '.join(near)})")
         self.model = _create(name, pretrained, out_indices)
-        self.channels: list[int] = self.model.feature_info.channels()
-        self.reductions: list[int] = self.model.feature_info.reduction()
+        levels = cast(FeatureInfo, self.model.feature_info)
+        self.channels: list[int] = levels.channels()
+        self.reductions: list[int] = levels.reduction()
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, H, W) -> one (B, C_k, H / r_k, W / r_k) per level, finest first."""
@@ -56,10 +58,12 @@ class TimmBackbone(nn.Module):
 
 
 def _create(name: str, pretrained: bool | str, out_indices: Sequence[int] | None) -> nn.Module:
-    options = {"features_only": True, **({"out_indices": tuple(out_indices)} if out_indices else {})}
+    options: dict[str, Any] = {"features_only": True}
+    if out_indices is not None:
+        options["out_indices"] = tuple(out_indices)
     try:
         model: nn.Module = timm.create_model(name, pretrained=False, **options)
-        model.feature_info.reduction()
+        cast(FeatureInfo, model.feature_info).reduction()
     except (RuntimeError, AttributeError, ValueError) as error:
         raise CellmarkError(f"backbone {name!r}: timm gives no multi-scale features ({error})") from error
     if not pretrained:

@@ -1,6 +1,7 @@
 """A light U-Net decoder."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -30,11 +31,11 @@ class UNetDecoder(nn.Module):
             ValueError: a reduction is not twice the one before.
         """
         super().__init__()
-        if any(coarse != 2 * fine for fine, coarse in zip(reductions, reductions[1:], strict=False)):
+        if any(coarse != 2 * fine for fine, coarse in pairwise(reductions)):
             raise ValueError(f"needs maps at doubling reductions, the backbone gives {list(reductions)}")
         self.out_channels = channels[0]
         self.stride = reductions[0]
-        pairs = list(zip(channels, channels[1:], strict=False))
+        pairs = list(pairwise(channels))
         self.narrow = nn.ModuleList(ConvBlock(deep, fine, kernel=1) for fine, deep in pairs)
         self.merge = nn.ModuleList(ConvBlock(fine, fine) for fine, _ in pairs)
 

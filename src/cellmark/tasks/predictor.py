@@ -11,9 +11,13 @@ from scipy.spatial import cKDTree
 
 from cellmark.coordinates import resize_points
 from cellmark.data.fit import fit_image
+from cellmark.errors import CellmarkError
+from cellmark.heatmaps.codec import Peaks
 from cellmark.tasks.checkpoint import Model
 
 REACH = 2.0  # cells up to this many pitches apart belong to one code
+MIN_CELLS = 20  # fewer cells together are no code
+MOST_ENLARGED = 2  # more enlargement shows the network nothing new
 
 
 @dataclass(frozen=True)
@@ -34,41 +38,76 @@ class Cells:
 
 
 class Predictor:
-    """Runs a trained model on pictures; made once, called often."""
+    """Runs a trained model on pictures; made once, called often.
 
-    def __init__(self, model: Model, device: str = "auto", size: tuple[int, int] | None = None) -> None:
+    A network knows cells of about the sizes it was trained on, and pictures show them at any size. So every picture is
+    tried at several scales, and the one at which the network sees codes most clearly is kept.
+    """
+
+    def __init__(
+        self, model: Model, device: str = "auto", scales: Sequence[float] = (1.0,), min_cells: int = MIN_CELLS
+    ) -> None:
         """Moves the model to a device.
 
         Args:
             model: as ``load_checkpoint`` returns it.
             device: ``cpu``, ``cuda``, ... or ``auto``: a GPU where there is one.
-            size: height and width that pictures are fitted into; by default that of training.
+            scales: input sizes to try, as multiples of the size of training; the first is always tried, others only
+                where they do not enlarge the picture more than twice.
+            min_cells: smaller groups of cells are no code.
+
+        Raises:
+            CellmarkError: no scale, or one that is not positive.
         """
+        if not scales or min(scales) <= 0:
+            raise CellmarkError(f"scales={list(scales)}: at least one is needed, and all must be positive")
         name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        self.model, self.device, self.size = model, torch.device(name), size or model.size
+        self.model, self.device, self.min_cells = model, torch.device(name), min_cells
         self.network = model.network.to(self.device)
+        self.sizes = [(round(model.size[0] * scale), round(model.size[1] * scale)) for scale in scales]
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[Cells]:
-        """Finds the cells of some pictures in one batch.
+        """Finds the cells of some pictures.
 
         Args:
             images: uint8 (H, W, 3) RGB, of any sizes.
         """
-        fitted = [fit_image(image, self.size) for image in images]
+        best = self._at(images, self.sizes[0])
+        for size in self.sizes[1:]:
+            large = [k for k, image in enumerate(images) if max(size) <= MOST_ENLARGED * max(image.shape[:2])]
+            for k, cells in zip(large, self._at([images[k] for k in large], size), strict=True):
+                if self._clarity(cells) > self._clarity(best[k]):
+                    best[k] = cells
+        return best
+
+    def _at(self, images: Sequence[np.ndarray], size: tuple[int, int]) -> list[Cells]:
+        """The cells of pictures that are fitted into one size, in one batch."""
+        if not images:
+            return []
+        fitted = [fit_image(image, size) for image in images]
         batch = torch.from_numpy(np.stack([image for image, _ in fitted])).to(self.device)
         with torch.inference_mode():
             heatmaps = self.network(batch.permute(0, 3, 1, 2).float() / 255)["heatmap"].float().sigmoid()
             peaks = self.model.codec.decode(heatmaps, self.network.stride)
-        maps = heatmaps.cpu().numpy()
-        cells = []
-        for image, (_, scale), found, heatmap in zip(images, fitted, peaks, maps, strict=True):
-            height, width = image.shape[:2]
-            points = resize_points(found.points.cpu().numpy(), (1 / scale[0], 1 / scale[1]))
-            inside = (points < [width - 0.5, height - 0.5]).all(axis=1)
-            labels, scores = found.labels.cpu().numpy()[inside], found.scores.cpu().numpy()[inside]
-            rows, columns = self.network.map_size(round(height * scale[1]), round(width * scale[0]))
-            cells.append(Cells(points[inside], labels, scores, heatmap[:, :rows, :columns]))
-        return cells
+        cells = zip(images, fitted, peaks, heatmaps.cpu().numpy(), strict=True)
+        return [self._in_original(image, scale, found, maps) for image, (_, scale), found, maps in cells]
+
+    def _in_original(self, image: np.ndarray, scale: tuple[float, float], found: Peaks, maps: np.ndarray) -> Cells:
+        """Moves cells into the pixels of the original, and drops those in the rim that filled up the input."""
+        height, width = image.shape[:2]
+        points = resize_points(found.points.cpu().numpy(), (1 / scale[0], 1 / scale[1]))
+        inside = (points < [width - 0.5, height - 0.5]).all(axis=1)
+        labels, scores = found.labels.cpu().numpy()[inside], found.scores.cpu().numpy()[inside]
+        rows, columns = self.network.map_size(round(height * scale[1]), round(width * scale[0]))
+        return Cells(points[inside], labels, scores, maps[:, :rows, :columns])
+
+    def _clarity(self, cells: Cells) -> float:
+        """Sum times mean of what the scores have above the threshold: many cells, and sure ones."""
+        codes = group_codes(cells.points, self.min_cells)
+        if not codes:
+            return 0.0
+        excess = cells.scores[np.concatenate(codes)] - self.model.codec.threshold
+        return float(excess.sum() * excess.mean())
 
 
 def group_codes(points: np.ndarray, min_cells: int) -> list[np.ndarray]:

@@ -10,9 +10,7 @@ from cellmark.viz.overlay import CELL_COLOURS, Colour
 _GROUND = 0.45  # brightness of the picture below the heat
 
 
-def blend_heatmaps(
-    image: np.ndarray, heatmaps: np.ndarray, *, colors: Sequence[Colour] = CELL_COLOURS
-) -> np.ndarray:
+def blend_heatmaps(image: np.ndarray, heatmaps: np.ndarray, *, colors: Sequence[Colour] = CELL_COLOURS) -> np.ndarray:
     """Shows every class's heat in its colour over a darkened grey version of the picture.
 
     Args:

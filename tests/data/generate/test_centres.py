@@ -43,9 +43,7 @@ def centroids(picture: np.ndarray, expected: np.ndarray, reach: int) -> np.ndarr
     line = np.arange(-reach, reach + 1)
     found = np.full(expected.shape, np.nan)
     for index, (x, y) in enumerate(np.rint(expected).astype(int)):
-        window = picture[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1].astype(
-            np.float64
-        )
+        window = picture[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1].astype(np.float64)
         if window.shape == (len(line), len(line)):
             total = window.sum()
             found[index] = x + (window.sum(0) * line).sum() / total, y + (window.sum(1) * line).sum() / total

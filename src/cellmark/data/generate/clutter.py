@@ -101,9 +101,7 @@ def paste(raster: Raster, canvas: np.ndarray, patch: np.ndarray, at: tuple[float
         np.maximum(target, patch[y0 - y : y1 - y, x0 - x : x1 - x], out=target)
 
 
-def _lines(
-    rng: np.random.Generator, raster: Raster, canvas: np.ndarray, layout: Layout, severity: float
-) -> None:
+def _lines(rng: np.random.Generator, raster: Raster, canvas: np.ndarray, layout: Layout, severity: float) -> None:
     """A frame around the code, or rules above and below it."""
     gap = rng.uniform(1.2, 4.0) if rng.random() > 0.4 * severity else rng.uniform(0.4, 1.2)
     low = [round(raster.texel(-float(side) - gap)) for side in layout.extent]
@@ -155,17 +153,11 @@ def machine(rng: np.random.Generator, shape: Shape, dark: bool) -> np.ndarray:
         if kind == 0:
             cv2.rectangle(scene, start, end, colour, -1)
         elif kind == 1:
-            cv2.circle(
-                scene, start, int(rng.integers(side // 12, side // 3)), colour, int(rng.choice([-1, 4, 9]))
-            )
+            cv2.circle(scene, start, int(rng.integers(side // 12, side // 3)), colour, int(rng.choice([-1, 4, 9])))
         else:
             cv2.line(scene, start, end, colour, int(rng.integers(1, max(2, side // 10))))
-    blurred = cv2.GaussianBlur(scene, (0, 0), rng.choice([0.7, 2.0, 5.0])).astype(np.float32) / np.float32(
-        255
-    )
-    result: np.ndarray = blurred * rgb(
-        1 + 0.06 * fractal(rng, shape, side / 4, 3) + 0.03 * grain(rng, shape, 0.6)
-    )
+    blurred = cv2.GaussianBlur(scene, (0, 0), rng.choice([0.7, 2.0, 5.0])).astype(np.float32) / np.float32(255)
+    result: np.ndarray = blurred * rgb(1 + 0.06 * fractal(rng, shape, side / 4, 3) + 0.03 * grain(rng, shape, 0.6))
     return result
 
 
@@ -182,9 +174,7 @@ def soil(rng: np.random.Generator, image: np.ndarray, strength: float) -> np.nda
     return result
 
 
-def scratches(
-    rng: np.random.Generator, image: np.ndarray, count: int, width: float, light: bool
-) -> np.ndarray:
+def scratches(rng: np.random.Generator, image: np.ndarray, count: int, width: float, light: bool) -> np.ndarray:
     """Thin bright or dark arcs; ``width`` in pixels."""
     mask = np.zeros(image.shape[:2], np.uint8)
     size = image.shape[0]

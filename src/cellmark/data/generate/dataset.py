@@ -52,9 +52,7 @@ class Parameters:
         if self.seed < 0:
             raise CellmarkError(f"seed={self.seed}: must not be negative")
         if len(self.severity) != 2 or not 0 <= self.severity[0] <= self.severity[1] < float("inf"):
-            raise CellmarkError(
-                f"severity={list(self.severity)}: two numbers are needed, 0 <= first <= second"
-            )
+            raise CellmarkError(f"severity={list(self.severity)}: two numbers are needed, 0 <= first <= second")
         if not 0 < self.min_pitch * VERSIONS[0].side <= LARGEST * self.size:
             raise CellmarkError(
                 f"min_pitch={self.min_pitch}: must be positive, and {VERSIONS[0].side} cells of it "
@@ -93,9 +91,7 @@ def is_there(output_dir: Path, parameters: Parameters) -> bool:
         return False
     file = output_dir / PARAMETERS
     if not file.is_file():
-        raise CellmarkError(
-            f"{output_dir}: already there and without {PARAMETERS}, so not a synthetic dataset"
-        )
+        raise CellmarkError(f"{output_dir}: already there and without {PARAMETERS}, so not a synthetic dataset")
     try:
         found = json.loads(file.read_text())
     except ValueError as error:

@@ -43,9 +43,7 @@ def rgb(field: np.ndarray) -> np.ndarray:
     return cv2.merge((field, field, field))
 
 
-def fractal(
-    rng: np.random.Generator, shape: Shape, cell: float, octaves: int = 3, fall: float = 0.5
-) -> np.ndarray:
+def fractal(rng: np.random.Generator, shape: Shape, cell: float, octaves: int = 3, fall: float = 0.5) -> np.ndarray:
     """Sum of ``smooth`` fields, each half as coarse and ``fall`` times as strong as the one before."""
     total = np.zeros(shape, np.float32)
     power = 0.0

@@ -104,9 +104,7 @@ def arrange(view: View, size: int, rng: np.random.Generator, severity: float, mi
     raise AssertionError("a frontal view of a code that fits the picture always succeeds")
 
 
-def _place(
-    view: View, size: int, rng: np.random.Generator, severity: float, min_pitch: float
-) -> tuple[Placed, ...]:
+def _place(view: View, size: int, rng: np.random.Generator, severity: float, min_pitch: float) -> tuple[Placed, ...]:
     longest = LARGEST * size / min_pitch
     several = rng.random() < view.several and longest >= 24
     columns, rows = (((2, 1), (1, 2), (2, 2), (3, 1))[rng.integers(4)]) if several else (1, 1)
@@ -185,9 +183,7 @@ def _smallest_pitch(centres: np.ndarray) -> float:
     return min(float(step.min()) for step in steps) / 3.0
 
 
-def _shift(
-    rng: np.random.Generator, low: np.ndarray, high: np.ndarray, size: int, strength: float
-) -> np.ndarray:
+def _shift(rng: np.random.Generator, low: np.ndarray, high: np.ndarray, size: int, strength: float) -> np.ndarray:
     """Somewhere wholly inside; now and then a part of the code is cut off by the picture's edge."""
     room = size - (high - low)
     shift = rng.uniform(0.0, 1.0, 2) * room - low - 0.5

@@ -28,9 +28,7 @@ def printed(rng: np.random.Generator, raster: Raster, ink: np.ndarray, severity:
     soft = cv2.GaussianBlur(ink, (0, 0), sigma)
     ragged = np.float32(0.09 * severity) * grain(rng, shape, max(raster.scale * 0.15, 0.6))
     growth = rng.normal(0, 0.03 + 0.16 * severity)
-    alpha = np.clip(
-        (soft - np.float32(0.5 - np.clip(growth, -0.25, 0.25)) + ragged) * np.float32(3.5) + 0.5, 0, 1
-    )
+    alpha = np.clip((soft - np.float32(0.5 - np.clip(growth, -0.25, 0.25)) + ragged) * np.float32(3.5) + 0.5, 0, 1)
     if rng.random() < 0.5 * severity:
         worn = np.clip(fractal(rng, shape, raster.scale * rng.uniform(1.5, 5), 3) - np.float32(0.9), 0, 1)
         alpha *= 1 - np.minimum(worn * np.float32(1.2 * severity), 1)
@@ -61,18 +59,12 @@ def lasered(rng: np.random.Generator, raster: Raster, ink: np.ndarray, severity:
     style = rng.integers(4) if severity > 0.15 else 0
     texture = ink
     if style == 1:
-        texture = ink * _cell_mask(
-            raster, np.float32(1.0 - 0.5 * min(severity, 1.0) * rng.random()), square=True
-        )
+        texture = ink * _cell_mask(raster, np.float32(1.0 - 0.5 * min(severity, 1.0) * rng.random()), square=True)
     elif style == 2:
-        texture = ink * _cell_mask(
-            raster, np.float32(1.05 - 0.25 * min(severity, 1.0) * rng.random()), square=False
-        )
+        texture = ink * _cell_mask(raster, np.float32(1.05 - 0.25 * min(severity, 1.0) * rng.random()), square=False)
     alpha = cv2.GaussianBlur(texture, (0, 0), raster.scale * rng.uniform(0.05, 0.12))
     if style == 3 and raster.scale >= 8:
-        line = np.arange(raster.side, dtype=np.float32) * np.float32(
-            2 * np.pi * rng.integers(2, 4) / raster.scale
-        )
+        line = np.arange(raster.side, dtype=np.float32) * np.float32(2 * np.pi * rng.integers(2, 4) / raster.scale)
         hatch = 1 - np.float32(0.35 * min(severity, 1.0)) * (0.5 + 0.5 * np.cos(line))
         alpha *= hatch[None, :] if rng.random() < 0.5 else hatch[:, None]
     uneven = 1 + np.float32(0.16 * severity) * fractal(rng, shape, raster.scale * 4, 2)
@@ -117,9 +109,7 @@ def peened(rng: np.random.Generator, raster: Raster, layout: Layout, severity: f
     half = int(np.ceil(0.85 * raster.scale))
     points, dx, dy = offsets_from_texels(raster, centres, half)
     mean = rng.uniform(0.56 - 0.28 * min(severity, 1.1), 0.57 - 0.07 * min(severity, 1.0))
-    radius = (
-        (mean * (1 + rng.normal(0, 0.13 * severity, count))).clip(0.16, 0.6).astype(np.float32)[:, None, None]
-    )
+    radius = (mean * (1 + rng.normal(0, 0.13 * severity, count))).clip(0.16, 0.6).astype(np.float32)[:, None, None]
     force = (1 + rng.normal(0, 0.25 * severity, count)).clip(0.3, 1.6)
     force *= rng.random(count) > 0.04 * severity
     power = force.astype(np.float32)[:, None, None]
@@ -129,11 +119,7 @@ def peened(rng: np.random.Generator, raster: Raster, layout: Layout, severity: f
     rim = np.exp(-((r - np.float32(1.18)) ** 2) * np.float32(22))
     outward = (np.cos(light) * dx + np.sin(light) * dy) / np.maximum(distance, 1e-3)
     wall = np.float32(3.6) * r**3 * bowl  # slope of the bowl: the wall away from the light faces it
-    slope = (
-        power
-        * outward.astype(np.float32)
-        * (np.float32(12) * (r - np.float32(1.18)) * rim * 0.3 - wall * 0.55)
-    )
+    slope = power * outward.astype(np.float32) * (np.float32(12) * (r - np.float32(1.18)) * rim * 0.3 - wall * 0.55)
     shade, depth = _stamped(rng, raster, layout, severity, light)
     stamp(raster, shade, points, slope)
     stamp(raster, depth, points, power * bowl)

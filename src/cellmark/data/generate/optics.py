@@ -78,9 +78,7 @@ def highlight(rng: np.random.Generator, size: int, strength: float) -> np.ndarra
     return result
 
 
-def take(
-    rng: np.random.Generator, scene: np.ndarray, camera: Camera, pitch: float, severity: float
-) -> np.ndarray:
+def take(rng: np.random.Generator, scene: np.ndarray, camera: Camera, pitch: float, severity: float) -> np.ndarray:
     """The photograph of a scene.
 
     Args:
@@ -131,9 +129,7 @@ def _noise(rng: np.random.Generator, image: np.ndarray, strength: float) -> np.n
 
 def _compress(pixels: np.ndarray, quality: int) -> np.ndarray:
     """What JPEG leaves of the picture."""
-    _, buffer = cv2.imencode(
-        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
-    )
+    _, buffer = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
     if decoded is None:
         raise ValueError(f"JPEG at quality {quality} could not be decoded again")

@@ -53,11 +53,7 @@ def _shape(layout: Layout) -> tuple[int, int]:
 
 def _background(layout: Layout, rng: np.random.Generator, dark: float = 0.6) -> np.ndarray:
     if rng.random() < 0.25:
-        return (
-            surfaces.card(rng, _shape(layout))
-            if rng.random() < 0.5
-            else surfaces.plastic(rng, _shape(layout), 0.5)
-        )
+        return surfaces.card(rng, _shape(layout)) if rng.random() < 0.5 else surfaces.plastic(rng, _shape(layout), 0.5)
     return clutter.machine(rng, _shape(layout), dark=rng.random() < dark)
 
 
@@ -74,9 +70,7 @@ def label(layout: Layout, rng: np.random.Generator, severity: float) -> np.ndarr
             np.array((0.85, 0.85, 0.82), np.float32),
         )
     else:
-        colour = np.array(INKS[rng.integers(len(INKS))], np.float32) * np.float32(
-            1 + 2.5 * severity * rng.random()
-        )
+        colour = np.array(INKS[rng.integers(len(INKS))], np.float32) * np.float32(1 + 2.5 * severity * rng.random())
     printed = blend(base, colour, ink)
     if rng.random() < 0.25:
         result: np.ndarray = printed * rgb(solid(layout))
@@ -120,9 +114,7 @@ def laser(layout: Layout, rng: np.random.Generator, severity: float) -> np.ndarr
     alpha = raster.view(marks.lasered(rng, raster, art, severity), layout)
     light_on_dark = rng.random() < 0.5
     if light_on_dark:
-        base = surfaces.machined(
-            rng, layout, 0.4 + severity, surfaces.pick(rng, surfaces.ANODISED, 0.08) * 1.5
-        )
+        base = surfaces.machined(rng, layout, 0.4 + severity, surfaces.pick(rng, surfaces.ANODISED, 0.08) * 1.5)
         mark = np.array((0.72, 0.72, 0.70), np.float32) * np.float32(rng.uniform(0.6, 1.1))
     else:
         metals = surfaces.STEELS if rng.random() < 0.7 else surfaces.BRASSES
@@ -194,9 +186,7 @@ def crumpled(layout: Layout, rng: np.random.Generator, severity: float) -> np.nd
     metal = rng.random() < 0.75
     if metal:
         grey = 0.72 + np.float32(0.14 + 0.22 * severity) * mirror + np.float32(0.15) * tilt
-        colour = np.array(
-            ((1.0, 1.0, 1.02), (1.0, 0.86, 0.6), (0.95, 0.97, 1.0))[rng.integers(3)], np.float32
-        )
+        colour = np.array(((1.0, 1.0, 1.02), (1.0, 0.86, 0.6), (0.95, 0.97, 1.0))[rng.integers(3)], np.float32)
     else:
         grey = 0.86 + np.float32(0.22) * np.clip(tilt, -2, 1.5)
         colour = np.array((0.97, 0.96, 0.93), np.float32)
@@ -218,9 +208,7 @@ def _facets(layout: Layout, rng: np.random.Generator, severity: float) -> np.nda
     for _ in range(int(rng.integers(7, 15))):
         angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.9, 2) * layout.size
         c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        side = (
-            c * (x - np.float32(offset[0])) + s * (y - np.float32(offset[1])) + np.float32(rng.normal()) * bow
-        )
+        side = c * (x - np.float32(offset[0])) + s * (y - np.float32(offset[1])) + np.float32(rng.normal()) * bow
         slope += np.float32(rng.normal(0, 0.4)) * np.clip(side * np.float32(rng.uniform(0.1, 0.6)), -1, 1)
     down, right = np.gradient(layout.seen.height * np.float32(layout.pitch))
     light = rng.uniform(0, 2 * np.pi)

@@ -77,9 +77,7 @@ def stamp(raster: Raster, texture: np.ndarray, points: np.ndarray, patches: np.n
     np.add.at(texture.reshape(-1), (rows * raster.side + cols)[inside], patches[inside])
 
 
-def offsets_from_texels(
-    raster: Raster, centres: np.ndarray, half: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def offsets_from_texels(raster: Raster, centres: np.ndarray, half: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where marks lie on the texture, and for each texel near them the exact distance to the mark.
 
     Args:

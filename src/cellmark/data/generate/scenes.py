@@ -89,9 +89,7 @@ RECIPES: dict[str, Recipe] = {
 CONDITIONS: tuple[str, ...] = tuple(RECIPES)
 
 
-def draw(
-    condition: str, size: int, rng: np.random.Generator, severity: float, min_pitch: float = 5.0
-) -> Drawing:
+def draw(condition: str, size: int, rng: np.random.Generator, severity: float, min_pitch: float = 5.0) -> Drawing:
     """Draws one picture of a condition.
 
     Args:
@@ -116,7 +114,5 @@ def draw(
         scene = scene + optics.highlight(rng, size, rng.uniform(0.2, 0.9))
     image = optics.take(rng, scene, recipe.camera, layout.pitch, severity)
     if rng.random() < 0.05:
-        image = optics.rectified_border(
-            rng, image, np.concatenate([c.reshape(-1, 2) for c in layout.centres])
-        )
+        image = optics.rectified_border(rng, image, np.concatenate([c.reshape(-1, 2) for c in layout.centres]))
     return Drawing(image, layout.codes())

@@ -25,9 +25,7 @@ PLASTICS = (
 PAPERS = ((0.95, 0.95, 0.95), (0.92, 0.93, 0.95), (0.94, 0.92, 0.86), (0.88, 0.88, 0.87), (0.93, 0.89, 0.74))
 
 
-def pick(
-    rng: np.random.Generator, colours: tuple[tuple[float, float, float], ...], spread: float = 0.05
-) -> np.ndarray:
+def pick(rng: np.random.Generator, colours: tuple[tuple[float, float, float], ...], spread: float = 0.05) -> np.ndarray:
     """One of the colours, float32 (3,), a little lighter or darker than it stands there."""
     colour = np.array(colours[rng.integers(len(colours))], np.float32)
     result: np.ndarray = np.clip(colour * np.float32(rng.uniform(1 - 3 * spread, 1 + 3 * spread)), 0.02, 0.98)
@@ -71,14 +69,10 @@ def blasted(rng: np.random.Generator, shape: Shape, strength: float, size: float
     return coloured(grey, pick(rng, STEELS))
 
 
-def corroded(
-    rng: np.random.Generator, shape: Shape, strength: float, size: float, light: float
-) -> np.ndarray:
+def corroded(rng: np.random.Generator, shape: Shape, strength: float, size: float, light: float) -> np.ndarray:
     """Steel with rust: brown patches, rougher than the metal between them."""
     base = cast(rng, shape, strength, size, light)
-    rust = np.clip(
-        fractal(rng, shape, shape[0] / 5, 5, 0.62) - np.float32(0.9 - 0.6 * min(strength, 1.3)), 0, 1
-    )
+    rust = np.clip(fractal(rng, shape, shape[0] / 5, 5, 0.62) - np.float32(0.9 - 0.6 * min(strength, 1.3)), 0, 1)
     brown = coloured(1 + 0.25 * fractal(rng, shape, 6, 2), np.array((0.38, 0.24, 0.15)))
     cover = rgb(np.minimum(rust * 1.4, 0.85))
     result: np.ndarray = base * (1 - cover) + brown * cover
@@ -100,9 +94,7 @@ def machined(rng: np.random.Generator, layout: Layout, strength: float, colour: 
         across = np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y
     across = np.clip(across, -8 * span, 12 * span) * np.float32(layout.pitch)
     fine = profile(rng, across, rng.uniform(0.7, 2.0))
-    feed = np.float32(
-        2 * np.pi / rng.uniform(3.5, 14)
-    )  # a tool's marks repeat with each turn, not quite evenly
+    feed = np.float32(2 * np.pi / rng.uniform(3.5, 14))  # a tool's marks repeat with each turn, not quite evenly
     coarse = np.cos(feed * across + np.float32(rng.uniform(0.2, 1.5)) * profile(rng, across, 30))
     shape = x.shape
     grey = (
@@ -127,20 +119,14 @@ def heat_tints(rng: np.random.Generator, image: np.ndarray, strength: float) -> 
 
 def paper(rng: np.random.Generator, shape: Shape, strength: float) -> np.ndarray:
     """A label: almost white, fibres, slightly uneven."""
-    grey = (
-        1
-        + 0.008 * grain(rng, shape, 0.7)
-        + np.float32(0.025 * strength) * fractal(rng, shape, shape[0] / 3, 3)
-    )
+    grey = 1 + 0.008 * grain(rng, shape, 0.7) + np.float32(0.025 * strength) * fractal(rng, shape, shape[0] / 3, 3)
     return coloured(grey, pick(rng, PAPERS, 0.02))
 
 
 def plastic(rng: np.random.Generator, shape: Shape, strength: float) -> np.ndarray:
     """Moulded or painted: one colour, orange peel, dust."""
     dust = np.clip(grain(rng, shape, 0.6) - np.float32(3.0), 0, 1)
-    grey = (
-        1 + np.float32(0.03 + 0.03 * strength) * fractal(rng, shape, 4, 2) + np.float32(0.6 * strength) * dust
-    )
+    grey = 1 + np.float32(0.03 + 0.03 * strength) * fractal(rng, shape, 4, 2) + np.float32(0.6 * strength) * dust
     return coloured(grey, pick(rng, PLASTICS))
 
 

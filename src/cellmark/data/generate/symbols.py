@@ -102,9 +102,7 @@ def _payload(rng: np.random.Generator, codewords: int) -> str:
         return _letters(rng, DIGITS, max(1, int(2 * codewords * filled)))
     length = max(1, int(codewords * filled))
     if kind == 1:
-        groups = [
-            _letters(rng, CAPITALS if rng.random() < 0.4 else DIGITS, 4) for _ in range(length // 5 + 1)
-        ]
+        groups = [_letters(rng, CAPITALS if rng.random() < 0.4 else DIGITS, 4) for _ in range(length // 5 + 1)]
         return "-".join(groups)[:length].rstrip("-")
     return _letters(rng, MIXED, length).strip() or "A"
 

@@ -68,9 +68,7 @@ def draw_surface(
     return SurfaceMap(homography, cylinder, _draw_wrinkles(view, extent, rng, strength))
 
 
-def _draw_wrinkles(
-    view: View, extent: np.ndarray, rng: np.random.Generator, strength: float
-) -> Wrinkles | None:
+def _draw_wrinkles(view: View, extent: np.ndarray, rng: np.random.Generator, strength: float) -> Wrinkles | None:
     count = int(rng.integers(view.creases[0], view.creases[1] + 1))
     if strength <= 0 or (not count and not view.waves):
         return None
@@ -96,9 +94,7 @@ def _draw_wrinkles(
         [swing, np.cos(wave_angles) * wave_number, np.sin(wave_angles) * wave_number, wave_angles * 3]
     )
     direction = rng.uniform(0, 2 * np.pi)
-    return Wrinkles(
-        ripples, creases, np.array([np.cos(direction), np.sin(direction)]) * rng.uniform(0.4, 1.0)
-    )
+    return Wrinkles(ripples, creases, np.array([np.cos(direction), np.sin(direction)]) * rng.uniform(0.4, 1.0))
 
 
 def _rotation(angle: float) -> np.ndarray:
