@@ -92,7 +92,7 @@ def test_predict_keeps_the_pixels_of_the_original(run, plain_root, tmp_path):
     (pictures / "d.png").write_bytes((pictures / "b.png").read_bytes()[:300])
     (pictures / "notes.txt").write_text("not a picture")
     settings = [f"input={pictures}", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
-    assert run_verb("predict", composed("predict", *settings)) == 1
+    assert run_verb("predict", composed("predict", *settings, "scales=[1]")) == 1
     results = {r["file_name"]: r for r in json.loads((tmp_path / "out/predictions.json").read_text())}
     assert set(results) == {"a.png", "b.png", "deeper/c.png"}
     own, twice, grey = (np.reshape(results[n]["keypoints"], (-1, 3)) for n in ("a.png", "b.png", "deeper/c.png"))
@@ -112,6 +112,21 @@ def test_predict_keeps_the_pixels_of_the_original(run, plain_root, tmp_path):
             "b.png.png",
             "deeper/c.png.png",
         ]
+
+
+def test_small_codes_in_large_pictures_are_found_at_a_larger_scale(run, plain_root, tmp_path):
+    picture = np.full((128, 128, 3), 150, np.uint8)
+    picture[40:104, 30:94] = read_image(plain_root / "fold0/000.png")
+    write_png(tmp_path / "a.png", picture)
+    settings = [f"input={tmp_path}/a.png", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
+    assert run_verb("predict", composed("predict", *settings, "scales=[0.5,1,2]")) == 0
+    (result,) = json.loads((tmp_path / "out/predictions.json").read_text())
+    found = np.reshape(result["keypoints"], (-1, 3))
+    expected = np.reshape(COCO(str(plain_root / "fold0/annotations.json")).loadAnns([1])[0]["keypoints"], (-1, 3))
+    distance = np.linalg.norm(expected[:, None, :2] + [30, 40] - found[None, :, :2], axis=2)
+    assert ((distance.min(axis=1) < 2.0) & (found[distance.argmin(axis=1), 2] == expected[:, 2])).mean() > 0.85
+    with pytest.raises(CellmarkError, match="must be positive"):
+        run_verb("predict", composed("predict", *settings[:2], f"output_dir={tmp_path}/b", "scales=[0]"))
 
 
 def test_predictions_are_coco_results(run, plain_root, tmp_path):
