@@ -6,7 +6,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-DATA := outputs/demo/data
+IMAGES := 400
+SIZE := 128
+DATA := outputs/demo/data-$(IMAGES)x$(SIZE)
 RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 CKPT = $(RUN)/train/checkpoints/best.ckpt
 HELD_OUT := 6_dirty_blurred
@@ -16,18 +18,18 @@ install: $(READY)
 
 # Made again when the requirements change. constraints.txt pins versions that were tested together.
 $(READY): pyproject.toml constraints.txt
-	@python="$${PYTHON:-}"; \
-	for candidate in python3 python3.12 python3.11; do \
-	  [ -n "$$python" ] || ! $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || python=$$candidate; \
-	done; \
-	[ -n "$$python" ] || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python" >&2; exit 1; }; \
-	[ -x $(BIN)/python ] || $$python -m venv $(VENV)
+	@works() { $$1 -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, $$2))" 2>/dev/null; }; \
+	for newest in 13 99; do for candidate in $${PYTHON:-python3 python3.12 python3.11}; do \
+	  [ -n "$${python:-}" ] || ! works $$candidate $$newest || python=$$candidate; \
+	done; done; \
+	[ -n "$${python:-}" ] || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python" >&2; exit 1; }; \
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $$python -m venv --clear $(VENV)
 	@echo "Installing into $(VENV) (PyTorch is large: a few minutes)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/cellmark dataset_synth output_dir=$(DATA) images_per_folder=400 size=128 seed=1
+	$(BIN)/cellmark dataset_synth output_dir=$(DATA) images_per_folder=$(IMAGES) size=$(SIZE) seed=1
 	$(BIN)/cellmark train experiment=demo data.root=$(DATA) data.val_folder=$(HELD_OUT) output_dir=$(RUN)/train
 	$(BIN)/cellmark predict input=$(DATA)/$(HELD_OUT) ckpt=$(CKPT) scales=[1] output_dir=$(RUN)/predict
 	$(BIN)/cellmark evaluate ckpt=$(CKPT) data.root=$(DATA) data.test_folder=$(HELD_OUT) output_dir=$(RUN)/evaluate

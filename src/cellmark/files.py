@@ -50,6 +50,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     Raises:
         CellmarkError: ``path`` is there already and is not an empty folder.
     """
+    path = path.resolve()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise CellmarkError(f"{path}: already there; nothing is overwritten, name another folder")
     path.parent.mkdir(parents=True, exist_ok=True)

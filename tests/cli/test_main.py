@@ -61,7 +61,7 @@ def test_every_config_builds_what_it_names(group, option, tmp_path):
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_experiment_composes(experiment):
     config = composed("train", f"experiment={experiment}", "data.root=x")
-    assert set(map(str, config)) <= cli.config_keys("train")
+    cli.refuse_unknown_keys("train", config)
 
 
 def test_a_key_that_nothing_reads_is_an_error():
@@ -86,9 +86,9 @@ def test_a_key_inside_a_group_that_nothing_reads_is_an_error(override, plain_roo
     assert not (tmp_path / "summary.json").exists()
 
 
-def call(*arguments):
+def call(*arguments, folder=None):
     command = [sys.executable, "-m", "cellmark.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_the_command_lists_its_verbs():
@@ -97,7 +97,30 @@ def test_the_command_lists_its_verbs():
     assert call("fly").returncode == 2
 
 
-def test_errors_are_told_without_a_traceback():
-    answer = call("predict", "input=nothing", "ckpt=nowhere.ckpt", "output_dir=outputs/none")
+def test_errors_are_told_without_a_traceback(tmp_path):
+    answer = call("predict", "input=nothing", "ckpt=nowhere.ckpt", folder=tmp_path)
     assert answer.returncode == 1
     assert "nowhere.ckpt: no such checkpoint" in answer.stderr and "Traceback" not in answer.stderr
+
+
+def test_a_used_run_folder_is_left_as_it_is(tmp_path):
+    (tmp_path / "run/.hydra").mkdir(parents=True)
+    answer = call("train", "data.root=x", "output_dir=run", folder=tmp_path)
+    assert answer.returncode == 1 and "already holds a run" in answer.stderr
+    assert [path.name for path in (tmp_path / "run").rglob("*")] == [".hydra"]
+
+
+def test_a_failing_job_does_not_end_a_sweep(tmp_path):
+    answer = call("evaluate", "-m", "ckpt=a.ckpt,b.ckpt", "data.root=x", "output_dir=sweep", folder=tmp_path)
+    assert answer.returncode == 1
+    assert "a.ckpt: no such checkpoint" in answer.stderr and "b.ckpt: no such checkpoint" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "override"),
+    [("train", "+paths.speed=1"), ("dataset_check", "+data.on_eror=skip"), ("evaluate", "+data.rot=1")],
+)
+def test_keys_beside_the_groups_are_checked_too(verb, override):
+    key = override[1:].partition("=")[0].removesuffix(".speed")
+    with pytest.raises(CellmarkError, match=f"nothing reads the key {key}"):
+        cli.run_verb(verb, composed(verb, override))

@@ -79,7 +79,7 @@ def test_unified_mode_has_one_class(plain_root):
 
 
 def test_unlabelled_points_are_left_out(plain_root):
-    data = module(plain_root, visibility_to_class={0: None, 1: None, 2: "black"})
+    data = module(plain_root, classes=["black"], visibility_to_class={0: None, 1: None, 2: "black"})
     sample = data.dataset("val")[0, 0]
     assert 0 < len(sample.points) < 100 and set(sample.labels.tolist()) == {0}
 

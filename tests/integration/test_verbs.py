@@ -125,7 +125,7 @@ def test_small_codes_in_large_pictures_are_found_at_a_larger_scale(run, plain_ro
     expected = np.reshape(COCO(str(plain_root / "fold0/annotations.json")).loadAnns([1])[0]["keypoints"], (-1, 3))
     distance = np.linalg.norm(expected[:, None, :2] + [30, 40] - found[None, :, :2], axis=2)
     assert ((distance.min(axis=1) < 2.0) & (found[distance.argmin(axis=1), 2] == expected[:, 2])).mean() > 0.85
-    with pytest.raises(CellmarkError, match="must be positive"):
+    with pytest.raises(CellmarkError, match="32 pixels or more"):
         run_verb("predict", composed("predict", *settings[:2], f"output_dir={tmp_path}/b", "scales=[0]"))
 
 
@@ -161,6 +161,29 @@ def test_nothing_is_overwritten(run, plain_root, tmp_path):
     (tmp_path / "predictions.json").write_text("[]")
     with pytest.raises(CellmarkError, match="already holds predictions"):
         run_verb("predict", composed("predict", *settings))
+
+
+def test_earlier_pictures_and_hidden_files_are_not_predicted(run, plain_root, tmp_path):
+    pictures = tmp_path / "2024"
+    for name in ("a.png", ".hidden.png", ".trash/b.png"):
+        write_png(pictures / name, read_image(plain_root / "fold0/000.png"))
+    for output in ("one", "two"):
+        settings = [f"input={pictures}", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={pictures}/{output}"]
+        assert run_verb("predict", composed("predict", *settings, "scales=[1]")) == 0
+        results = json.loads((pictures / output / "predictions.json").read_text())
+        assert {result["file_name"] for result in results} == {"a.png"}
+
+
+@pytest.mark.parametrize("wrong", ["device=abacus", "batch_size=0", "threshold=2", "scales=[]"])
+def test_impossible_settings_are_named(run, plain_root, tmp_path, wrong):
+    settings = [f"input={plain_root}/fold0", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
+    with pytest.raises(CellmarkError, match=wrong.partition("=")[0]):
+        run_verb("predict", composed("predict", *settings, wrong))
+
+
+def test_cells_too_close_for_the_maps_are_warned_of(plain_root, tmp_path, caplog):
+    training(plain_root, tmp_path / "a", "trainer.max_epochs=1", "data.size=[32,32]")
+    assert "too close for maps at stride 2" in caplog.text
 
 
 def test_nothing_to_predict(run, tmp_path):

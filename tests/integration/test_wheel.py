@@ -32,10 +32,11 @@ def test_a_wheel_trains_in_another_folder(tmp_path, plain_root):
     assert (tmp_path / "site/cellmark/conf/train.yaml").is_file()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    code = "import cellmark, cellmark.cli.main as m; assert 'site' in cellmark.__file__; m.main('train')"
+    code = "import sys, cellmark; assert cellmark.__file__.startswith(sys.argv.pop(1))"
+    code += "; from cellmark.cli.main import main; main('train')"
     overrides = [f"data.root={plain_root}", "data.val_folder=0", "data.size=[64,64]", "data.num_workers=0"]
     overrides += ["backbone.widths=[8,8]", "backbone.blocks=[0,0]", "trainer.max_epochs=1"]
     site = str(tmp_path / "site")
-    call(sys.executable, "-c", code, *overrides, folder=elsewhere, PYTHONPATH=site)
+    call(sys.executable, "-c", code, site, *overrides, folder=elsewhere, PYTHONPATH=site)
     (summary,) = elsewhere.glob("outputs/train/cells/*/summary.json")
     assert summary.stat().st_size > 100

@@ -1,6 +1,7 @@
 import logging
 
 import pytest
+import torch
 
 from cellmark.errors import CellmarkError
 from cellmark.models import timm_backbone
@@ -22,7 +23,10 @@ def offline(monkeypatch):
 
 @pytest.mark.parametrize("name", ["resnet34", "hrnet_w18_small", "efficientnet_b0", "convnext_atto"])
 def test_any_model_with_several_scales(name):
-    backbone = TimmBackbone(name, pretrained=False)
+    backbone = TimmBackbone(name, pretrained=False).eval()
+    with torch.inference_mode():
+        shapes = [feature.shape for feature in backbone(torch.rand(1, 3, 128, 64))]
+    assert shapes == [(1, c, 128 // r, 64 // r) for c, r in zip(backbone.channels, backbone.reductions, strict=True)]
     assert len(backbone.channels) == len(backbone.reductions) >= 4
     assert backbone.reductions == sorted(backbone.reductions)
 
@@ -43,6 +47,11 @@ def test_models_without_scales_are_refused(monkeypatch):
     monkeypatch.setattr(timm_backbone.timm, "create_model", refuse)
     with pytest.raises(CellmarkError, match="no multi-scale features"):
         TimmBackbone("mixer_s32_224", pretrained=False)
+
+
+def test_models_of_one_size_are_refused():
+    with pytest.raises(CellmarkError, match="does not take pictures of any size"):
+        TimmBackbone("swin_tiny_patch4_window7_224", pretrained=False)
 
 
 def test_without_weights_it_warns_and_goes_on(offline, caplog):

@@ -45,14 +45,15 @@ def run(
         raise CellmarkError(f"severity={severity}, min_pitch={min_pitch}: numbers are needed") from error
     folder, console, start = Path(output_dir), Console(), time.perf_counter()
     if is_there(folder, parameters):
-        console.print(f"{folder}: this dataset is already there and is reused", soft_wrap=True)
+        console.print(f"{folder}: this dataset is already there and is reused", soft_wrap=True, markup=False)
         return
     summary = _write(folder, parameters, workers, console)
     seconds = time.perf_counter() - start
     console.print(
-        f"[bold]{folder}[/]: {summary.images} images, {summary.codes} codes, {summary.cells} cells in {seconds:.1f} s",
+        f"{folder}: {summary.images} images, {summary.codes} codes, {summary.cells} cells in {seconds:.1f} s",
         soft_wrap=True,
         highlight=False,
+        markup=False,
     )
 
 

@@ -62,7 +62,9 @@ def run(*, ckpt: str, data: DictConfig, trainer: DictConfig, seed: int, pictures
         summary(metrics, counts, time.perf_counter() - started) | {"checkpoint": ckpt},
     )
     print_metrics(metrics, title=f"{ckpt} on {', '.join(datamodule.folder_names('test'))}")
-    Console(soft_wrap=True).print(f"metrics   {folder / 'summary.json'}\npictures  {sheet}")
+    Console(soft_wrap=True, highlight=False, markup=False).print(
+        f"metrics   {folder / 'summary.json'}\npictures  {sheet}"
+    )
 
 
 def _sheet(model: Model, dataset: CellDataset, count: int) -> np.ndarray:

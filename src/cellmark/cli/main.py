@@ -10,6 +10,7 @@ from typing import cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.markup import escape
@@ -25,6 +26,9 @@ VERBS = {
     "evaluate": "measure a checkpoint on folders",
     "predict": "find the cells of images",
 }
+
+PATHS = ("input", "output_dir", "ckpt", "data.root")
+GLOBAL_GROUPS = {"paths", "experiment"}  # their content lands at the top level, not under their own name
 
 
 def main(verb: str | None = None) -> None:
@@ -63,14 +67,14 @@ def run_verb(verb: str, config: DictConfig) -> int:
     Raises:
         CellmarkError: a key that the verb does not read, or one that it needs and does not get.
     """
-    known = config_keys(verb)
-    unknown = [str(key) for key in config if key not in known]
-    if unknown:
-        raise CellmarkError(f"nothing reads the key {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    refuse_unknown_keys(verb, config)
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise CellmarkError(f"needs {' '.join(f'{key}=...' for key in missing)}")
     resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    for key in PATHS:  # a folder may be called 2024, which Hydra reads as a number
+        if OmegaConf.select(resolved, key) is not None:
+            OmegaConf.update(resolved, key, str(OmegaConf.select(resolved, key)))
     run: Callable[..., int | None] = importlib.import_module(f"cellmark.cli.{verb}").run
     lightning = logging.getLogger("lightning.pytorch")
     lightning.handlers.clear()  # Hydra's handlers print its messages already
@@ -80,29 +84,41 @@ def run_verb(verb: str, config: DictConfig) -> int:
     return run(**{str(key): value for key, value in resolved.items()}) or 0
 
 
-def config_keys(verb: str) -> set[str]:
-    """The top-level keys that ``conf/VERB.yaml`` names: its own, and the groups of its defaults list."""
+def refuse_unknown_keys(verb: str, config: DictConfig) -> None:
+    """Checks that ``conf/VERB.yaml`` names every key; what Hydra builds from a ``_target_`` checks its own keys.
+
+    Raises:
+        CellmarkError: a key that nothing reads.
+    """
     content = cast(DictConfig, OmegaConf.load(config_folder() / f"{verb}.yaml"))
     groups = {str(key) for entry in content.defaults if isinstance(entry, DictConfig) for key in entry}
-    return {str(key) for key in content if key != "defaults"} | groups
+    known = {str(key) for key in content if key != "defaults"} | (groups - GLOBAL_GROUPS)
+    unknown = [str(key) for key in config if key not in known]
+    for key in known:
+        node = content.get(key)
+        if isinstance(node, DictConfig):
+            unknown += [f"{key}.{name!s}" for name in config[key] if name not in set(node)]
+    if unknown:
+        raise CellmarkError(f"nothing reads the key {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
 def _hydra_main(verb: str) -> None:
     register_resolvers()
+    statuses = [0]  # of the jobs of a sweep: one that fails does not end the others
 
     @hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=verb)
     def job(config: DictConfig) -> None:
         if HydraConfig.get().output_subdir is not None:  # one folder a job, also within a sweep
             config.output_dir = HydraConfig.get().runtime.output_dir
         try:
-            status = run_verb(verb, config)
-        except CellmarkError as error:
+            statuses.append(run_verb(verb, config))
+        except (CellmarkError, InstantiationException) as error:
             Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {verb}: {escape(str(error))}")
-            status = 1
-        if status:
-            sys.exit(status)
+            statuses.append(1)
 
     job()
+    if max(statuses):
+        sys.exit(max(statuses))
 
 
 def _usage() -> str:

@@ -14,13 +14,17 @@ from cellmark.data.records import CATEGORY
 from cellmark.errors import CellmarkError
 from cellmark.files import write_json, write_png
 from cellmark.tasks.checkpoint import load_checkpoint
-from cellmark.tasks.predictor import Cells, Predictor, group_codes
+from cellmark.tasks.predictor import Cells, Predictor
 from cellmark.viz.heatmap import blend_heatmaps
 from cellmark.viz.overlay import draw_cells
 
+RESULTS = "predictions.json"
 
-def find_images(source: Path) -> list[Path]:
+
+def find_images(source: Path, output: Path) -> list[Path]:
     """The image ``source``, or all images below the folder ``source``, sorted.
+
+    Left out are hidden files and folders, ``output`` itself, and what earlier predictions drew.
 
     Raises:
         CellmarkError: there is nothing of that name, or no image below it.
@@ -29,26 +33,31 @@ def find_images(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise CellmarkError(f"{source}: no such file or folder")
-    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    drawn = {file.parent for file in source.rglob(RESULTS)} | {output}
+    found = [
+        path
+        for path in sorted(source.rglob("*"))
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(source).parts)
+        and not any(path.is_relative_to(folder) for folder in drawn)
+    ]
     if not found:
         raise CellmarkError(f"{source}: no image in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return found
 
 
-def coco_results(
-    cells: Cells, visibility: np.ndarray, min_cells: int, file_name: str, image_id: int
-) -> list[dict[str, Any]]:
+def coco_results(cells: Cells, visibility: np.ndarray, file_name: str, image_id: int) -> list[dict[str, Any]]:
     """One COCO keypoint result per code.
 
     Args:
         cells: of one picture.
         visibility: (C,) v to write for each class.
-        min_cells: smaller groups of cells are no code.
         file_name: of the picture, relative to the input.
         image_id: counted from 1 in order of file name.
     """
     results = []
-    for members in group_codes(cells.points, min_cells):
+    for members in cells.codes:
         points, scores = cells.points[members].astype(float), cells.scores[members].astype(float)
         low = points.min(axis=0)
         keypoints = np.column_stack([points.round(3), visibility[cells.labels[members]]])
@@ -80,14 +89,16 @@ def run(
     device: str,
 ) -> int:
     """Runs the verb with the keys of ``conf/predict.yaml``; 1 if a picture could not be read."""
-    console, source, folder = Console(soft_wrap=True), Path(input), Path(output_dir)
-    if (folder / "predictions.json").exists():
+    console, source, folder = Console(soft_wrap=True, markup=False), Path(input), Path(output_dir)
+    if (folder / RESULTS).exists():
         raise CellmarkError(f"{folder}: already holds predictions; name another output_dir")
+    if batch_size < 1:
+        raise CellmarkError(f"batch_size={batch_size}: at least 1 is needed")
     model = load_checkpoint(ckpt)
     if threshold is not None:
         model = replace(model, codec=replace(model.codec, threshold=threshold))
     predictor = Predictor(model, device, scales, min_cells)
-    paths = find_images(source)
+    paths = find_images(source, folder)
     base = source if source.is_dir() else source.parent
     results: list[dict[str, Any]] = []
     failed: list[str] = []
@@ -96,19 +107,21 @@ def run(
         read = list(_read(paths, batch, failed))
         for (index, image), cells in zip(read, predictor([image for _, image in read]) if read else [], strict=True):
             name = paths[index].relative_to(base)
-            results += coco_results(cells, model.visibility(), min_cells, name.as_posix(), index + 1)
+            results += coco_results(cells, model.visibility(), name.as_posix(), index + 1)
             if overlays:
-                write_png(_picture(folder / "overlays", name), draw_cells(image, cells.points, cells.labels))
+                kept = cells.in_codes()
+                picture = draw_cells(image, cells.points[kept], cells.labels[kept])
+                write_png(_picture(folder / "overlays", name), picture)
             if heatmaps:
                 write_png(_picture(folder / "heatmaps", name), blend_heatmaps(image, cells.heatmap))
-    write_json(folder / "predictions.json", results, indent=None)
+    write_json(folder / RESULTS, results, indent=None)
     cells_found = sum(len(result["keypoint_scores"]) for result in results)
     console.print(f"{len(paths) - len(failed)} pictures, {len(results)} codes, {cells_found} cells")
-    console.print(f"predictions  {folder / 'predictions.json'}")
+    console.print(f"predictions  {folder / RESULTS}")
     for kind in [name for name, wanted in (("overlays", overlays), ("heatmaps", heatmaps)) if wanted]:
         console.print(f"{kind:<11}  {folder / kind}")
     for reason in failed:
-        console.print(f"not read: {reason}", style="red", markup=False)
+        console.print(f"not read: {reason}", style="red")
     return 1 if failed else 0
 
 
@@ -116,7 +129,7 @@ def _read(paths: Sequence[Path], batch: range, failed: list[str]) -> Iterator[tu
     """The pictures of a batch that decode; the reasons of the others are added to ``failed``."""
     for index in batch:
         try:
-            yield index, read_image(paths[index], exif=True)
+            yield index, read_image(paths[index])
         except CellmarkError as error:
             failed.append(str(error))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import cellmark
 
@@ -49,18 +50,22 @@ def git_revision() -> str | None:
 
 
 def print_metrics(metrics: Mapping[str, float], title: str) -> None:
-    """Prints one row per metric, one column per folder or class."""
-    metrics = {key: value for key, value in metrics.items() if not key.startswith("train/")}
-    names = [key.split("/", 1)[1] for key in metrics]
-    columns = list(dict.fromkeys(name.split("/")[1] if "/" in name else "all" for name in names))
-    console = Console(soft_wrap=True)
-    console.print(title, highlight=False, markup=False)
+    """Prints a table for each split: one row per metric, one column per folder or class."""
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(title)
+    for split in ("val", "test"):
+        own = {key.removeprefix(f"{split}/"): value for key, value in metrics.items() if key.startswith(f"{split}/")}
+        if own:
+            console.print(_table(split, own))
+
+
+def _table(split: str, metrics: Mapping[str, float]) -> Table:
+    columns = list(dict.fromkeys(name.partition("/")[2] for name in metrics))
     table = Table()
-    table.add_column("metric")
+    table.add_column(Text(split))
     for column in columns:
-        table.add_column(column, justify="right")
-    for row in dict.fromkeys(name.split("/")[0] for name in names):
-        prefix = next(key.split("/")[0] for key in metrics if key.split("/")[1:2] == [row])
-        cells = [metrics.get(f"{prefix}/{row}" + ("" if c == "all" else f"/{c}")) for c in columns]
-        table.add_row(row, *("" if value is None else f"{value:.4f}" for value in cells))
-    console.print(table)
+        table.add_column(Text(column or "all"), justify="right")
+    for row in dict.fromkeys(name.partition("/")[0] for name in metrics):
+        values = [metrics.get(f"{row}/{column}" if column else row) for column in columns]
+        table.add_row(row, *("" if value is None else f"{value:.4f}" for value in values))
+    return table

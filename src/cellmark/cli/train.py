@@ -1,5 +1,6 @@
 """``cellmark train``: one experiment, from config to weights and metrics."""
 
+import logging
 import time
 import warnings
 from dataclasses import dataclass
@@ -13,10 +14,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from cellmark.cli.results import print_metrics, summary
 from cellmark.data.datamodule import FoldersDataModule
+from cellmark.data.dataset import pitches
 from cellmark.errors import CellmarkError
 from cellmark.files import write_bytes, write_json
 from cellmark.tasks.cells import CellTask
 from cellmark.tasks.checkpoint import make_recipe
+
+CLOSEST = 2.4  # pixels of the heatmap between two cells that can still be told apart
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ def train(config: DictConfig) -> Training:
     parts = {part: instantiate(config[part]) for part in ("loss", "optimizer", "scheduler")}
     make_task = instantiate(config.task, _partial_=True, _convert_="all")
     task: CellTask = make_task(network=instantiate(config.model), recipe=recipe, **parts)
+    _warn_of_close_cells(datamodule, task.network.stride)
     trainer: L.Trainer = instantiate(
         config.trainer,
         callbacks=[instantiate(callback) for callback in config.callbacks.values() if callback],
@@ -58,7 +65,11 @@ def train(config: DictConfig) -> Training:
     with warnings.catch_warnings():  # the CSV logger shares the run folder with everybody else
         warnings.filterwarnings("ignore", "Experiment logs directory", UserWarning)
         trainer.fit(task, datamodule=datamodule)
-    fitted = {key: float(trainer.callback_metrics[key]) for key in ("train/loss", "train/mse")}
+    fitted = {
+        key: float(trainer.callback_metrics[key])
+        for key in ("train/loss", "train/mse")
+        if key in trainer.callback_metrics
+    }
     saver = trainer.checkpoint_callback
     best = saver.best_model_path if isinstance(saver, ModelCheckpoint) else ""
     metrics = fitted | _final(trainer, task, datamodule, best)
@@ -75,6 +86,17 @@ def _final(trainer: L.Trainer, task: CellTask, datamodule: FoldersDataModule, be
     if datamodule.folders["test"]:
         values += trainer.test(task, datamodule=datamodule, **options)
     return {key: float(value) for part in values for key, value in part.items()}
+
+
+def _warn_of_close_cells(datamodule: FoldersDataModule, stride: int) -> None:
+    """Peaks of neighbouring cells merge below some 2.5 pixels of the heatmap: such cells cannot be learnt."""
+    close = float((pitches(datamodule.dataset("train")) < CLOSEST * stride).mean())
+    if close > 0.01:
+        log.warning(
+            "%.0f %% of the cells are less than %g pixels apart at data.size=%s, too close for maps at stride %d: "
+            "raise data.size, or take a decoder with a smaller stride",
+            *(100 * close, CLOSEST * stride, list(datamodule.size), stride),
+        )
 
 
 def run(**config: Any) -> None:

@@ -11,6 +11,8 @@ from cellmark.errors import CellmarkError
 
 Visibility = Mapping[int, int | None]  # v in the file -> class index, or None for "not labelled"
 
+VISIBILITY: Mapping[int, str | None] = {2: "black", 1: "white", 0: None}  # the report's convention
+
 
 def resolve_visibility(visibility: Mapping[Any, str | None], classes: Sequence[str]) -> dict[int, int | None]:
     """Turns the configured map from v to a class name into one from v to a class index.
@@ -20,7 +22,8 @@ def resolve_visibility(visibility: Mapping[Any, str | None], classes: Sequence[s
         classes: names in the order of their indices.
 
     Raises:
-        CellmarkError: this is no map, a key is not an integer, or a name is not one of ``classes``.
+        CellmarkError: this is no map, a key is not an integer, a name is not one of ``classes``, or no v
+            means one of them.
     """
     if not isinstance(visibility, Mapping):
         raise CellmarkError(f"visibility_to_class is {visibility!r}, not a map from v to a class name")
@@ -33,6 +36,9 @@ def resolve_visibility(visibility: Mapping[Any, str | None], classes: Sequence[s
         if name is not None and name not in classes:
             raise CellmarkError(f"visibility_to_class: {v} is {name!r}, not one of {', '.join(classes)}")
         resolved[v] = None if name is None else list(classes).index(name)
+    without = [name for index, name in enumerate(classes) if index not in resolved.values()]
+    if without:
+        raise CellmarkError(f"visibility_to_class: no v means {', '.join(without)}")
     return resolved
 
 

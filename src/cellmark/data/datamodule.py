@@ -9,13 +9,14 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
-from cellmark.data.annotations import resolve_visibility
+from cellmark.data.annotations import VISIBILITY, resolve_visibility
 from cellmark.data.augment import Augment
 from cellmark.data.batch import Batch, collate
 from cellmark.data.check import load_root
 from cellmark.data.dataset import CellDataset, EpochSampler
 from cellmark.data.folds import split_folders
 from cellmark.data.records import Folder
+from cellmark.errors import CellmarkError
 
 
 class FoldersDataModule(L.LightningDataModule):
@@ -56,9 +57,15 @@ class FoldersDataModule(L.LightningDataModule):
         self.root, self.classes, self.on_error = root, list(classes), on_error
         self.size = (int(size[0]), int(size[1]))
         self.val_folder, self.train_folders, self.test_folder = val_folder, train_folders, test_folder
-        names = visibility_to_class or {2: "black", 1: "white", 0: None}
+        names = VISIBILITY if visibility_to_class is None else visibility_to_class
         self.visibility = resolve_visibility(names, self.classes)
         self.visibility_to_class = {int(v): name for v, name in names.items()}
+        if batch_size < 1 or num_workers < 0 or min(self.size) < 1:
+            raise CellmarkError(
+                f"data: batch_size={batch_size}, num_workers={num_workers}, size={list(size)} cannot be"
+            )
+        if isinstance(train_folders, str):
+            raise CellmarkError(f"data.train_folders={train_folders}: a list is needed, as in [{train_folders}]")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.augment = augment
         self.folders: dict[str, list[Folder]] = {}
@@ -67,6 +74,9 @@ class FoldersDataModule(L.LightningDataModule):
         """Reads and checks the annotations; the same folders for every stage of a run."""
         if not self.folders:
             found = load_root(Path(self.root), self.visibility, on_error=self.on_error)
+            taken = {folder.name for folder in found} & {*self.classes, "all"}
+            if taken:
+                raise CellmarkError(f"{self.root}: folder {', '.join(sorted(taken))}: metrics use that name themselves")
             self.folders = split_folders(
                 found, self.val_folder, self.train_folders, self.test_folder, fit=stage in ("fit", "validate")
             )

@@ -8,6 +8,7 @@ from torch.utils.data import Dataset, Sampler
 
 from cellmark.coordinates import resize_points
 from cellmark.data.annotations import classes_of
+from cellmark.data.batch import cell_pitch
 from cellmark.data.fit import fit_image
 from cellmark.data.images import read_image
 from cellmark.data.records import Folder, ImageRecord, Sample
@@ -63,6 +64,23 @@ class CellDataset(Dataset[Sample]):
         if self.augment is None:
             return sample
         return self.augment(sample, int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0]))
+
+
+def pitches(dataset: CellDataset, most: int = 200) -> np.ndarray:
+    """Cell pitch in pixels of the input, float (N,), of all labelled cells of some images, evenly chosen.
+
+    Args:
+        dataset: its annotations are read, not its images.
+        most: number of images to look at.
+    """
+    found = [np.zeros(0, np.float32)]
+    for index in np.unique(np.linspace(0, len(dataset) - 1, most).astype(int)).tolist():
+        _, record = dataset.records[index]
+        scale = min(dataset.size[0] / record.height, dataset.size[1] / record.width)
+        points = [c.keypoints[classes_of(c, dataset.visibility_to_class) >= 0, :2] for c in record.codes]
+        if points:
+            found.append(scale * cell_pitch(np.concatenate(points), (record.height, record.width)))
+    return np.concatenate(found)
 
 
 class EpochSampler(Sampler[Key]):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cellmark.coordinates import resize_points
+from cellmark.errors import CellmarkError
 from cellmark.heatmaps.peaks import find_peaks
 
 REACH = 5.0  # a Gaussian is drawn out to this many sigmas, where it is below 4e-6
@@ -48,9 +49,9 @@ class GaussianCodec:
     def __post_init__(self) -> None:
         """Refuses values that cannot work."""
         if self.unit not in ("pixel", "pitch"):
-            raise ValueError(f"codec.unit must be 'pixel' or 'pitch', got {self.unit!r}")
+            raise CellmarkError(f"codec.unit must be 'pixel' or 'pitch', got {self.unit!r}")
         if self.sigma <= 0 or self.min_sigma <= 0 or not 0 < self.threshold < 1:
-            raise ValueError(f"codec needs sigma > 0, min_sigma > 0 and 0 < threshold < 1, got {self}")
+            raise CellmarkError(f"codec needs sigma > 0, min_sigma > 0 and 0 < threshold < 1, got {self}")
 
     def encode(
         self, points: Tensor, labels: Tensor, pitch: Tensor, size: tuple[int, int], stride: int, classes: int

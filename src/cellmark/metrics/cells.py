@@ -7,6 +7,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from cellmark.data.batch import Batch
+from cellmark.errors import CellmarkError
 from cellmark.heatmaps.codec import Peaks
 from cellmark.metrics.matching import match
 
@@ -36,32 +37,32 @@ class CellMetrics(Metric):
             tolerances: fractions of the pitch, each in (0, 0.5].
 
         Raises:
-            ValueError: a tolerance beyond half a pitch, where circles around the cells would overlap.
+            CellmarkError: a tolerance beyond half a pitch, where circles around the cells would overlap.
         """
         super().__init__()
         if not tolerances or not all(0 < tolerance <= 0.5 for tolerance in tolerances):
-            raise ValueError(f"tolerances must lie in (0, 0.5] of a pitch, got {list(tolerances)}")
+            raise CellmarkError(f"tolerances must lie in (0, 0.5] of a pitch, got {list(tolerances)}")
         self.classes, self.folders, self.tolerances = list(classes), list(folders), list(tolerances)
         shape = (len(folders), len(classes))
         self.add_state("counts", torch.zeros(*shape, len(tolerances), 3, dtype=torch.int64), "sum")
-        self.add_state("distances", torch.zeros(*shape, 2, dtype=torch.float64), "sum")
+        self.add_state("distances", torch.zeros(*shape, 2), "sum")
 
     def update(self, predictions: Sequence[Peaks], batch: Batch) -> None:
         """Adds a batch: one ``Peaks`` per image, in pixels of the input like the points of the batch."""
         for index, peaks in enumerate(predictions):
             folder = self.folders.index(batch.folders[index])
             for label in range(len(self.classes)):
-                found = peaks.points[peaks.labels == label].double().cpu().numpy()
+                found = peaks.points[peaks.labels == label].cpu().double().numpy()
                 real = batch.labels[index] == label
-                truth = batch.points[index][real].double().cpu().numpy()
-                pitch = batch.pitch[index][real].double().cpu().numpy()
+                truth = batch.points[index][real].cpu().double().numpy()
+                pitch = batch.pitch[index][real].cpu().double().numpy()
                 for place, tolerance in enumerate(self.tolerances):
                     _, cells, distance = match(found, truth, tolerance * pitch)
                     numbers = torch.tensor([len(cells), len(found), len(truth)], device=self.counts.device)
                     self.counts[folder, label, place] += numbers
                     if tolerance == max(self.tolerances):
                         error = [distance.sum(), (distance / pitch[cells]).sum()]
-                        self.distances[folder, label] += torch.tensor(error, device=self.distances.device)
+                        self.distances[folder, label] += self.distances.new_tensor(error)
 
     def compute(self) -> dict[str, Tensor]:
         """All values by name: over everything, then ``/<class>`` and ``/<folder>`` apart.

@@ -17,14 +17,14 @@ class HeatmapMSE(Metric):
     def __init__(self) -> None:
         """Prepares the sums."""
         super().__init__()
-        self.add_state("total", torch.zeros((), dtype=torch.float64), "sum")
+        self.add_state("total", torch.zeros(()), "sum")
         self.add_state("images", torch.zeros((), dtype=torch.int64), "sum")
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Adds a batch of maps (B, C, h, w), both in 0..1."""
-        self.total += heatmap_mse(prediction.float(), target).double().sum()
+        self.total += heatmap_mse(prediction.float(), target).sum()
         self.images += len(prediction)
 
     def compute(self) -> Tensor:
         """The mean over all images."""
-        return (self.total / self.images).float()
+        return self.total / self.images

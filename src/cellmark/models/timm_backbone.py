@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import timm
+import torch
 from timm.models import FeatureInfo
 from torch import Tensor, nn
 
 from cellmark.errors import CellmarkError
+
+PROBE = (64, 96)  # pixels
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +53,27 @@ class TimmBackbone(nn.Module):
         levels = cast(FeatureInfo, self.model.feature_info)
         self.channels: list[int] = levels.channels()
         self.reductions: list[int] = levels.reduction()
+        self._check(name)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, H, W) -> one (B, C_k, H / r_k, W / r_k) per level, finest first."""
         features: list[Tensor] = self.model(images)
-        return features
+        channels_last = features[0].shape[-1] == self.channels[0] != features[0].shape[1]
+        return [feature.permute(0, 3, 1, 2) for feature in features] if channels_last else features
+
+    def _check(self, name: str) -> None:
+        """Runs a small picture of odd aspect through the model: not all of timm takes any size."""
+        height, width = PROBE
+        try:
+            with torch.no_grad():
+                self.model.eval()
+                shapes = [tuple(feature.shape[1:]) for feature in self(torch.zeros(1, 3, height, width))]
+                self.model.train()
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise CellmarkError(f"backbone {name!r} does not take pictures of any size ({error})") from error
+        expected = [(c, height // r, width // r) for c, r in zip(self.channels, self.reductions, strict=True)]
+        if shapes != expected:
+            raise CellmarkError(f"backbone {name!r} gives maps of {shapes} where {expected} were expected")
 
 
 def _create(name: str, pretrained: bool | str, out_indices: Sequence[int] | None) -> nn.Module:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from cellmark.data.batch import Batch
+from cellmark.errors import CellmarkError
 from cellmark.heatmaps.codec import GaussianCodec, Peaks
 from cellmark.heatmaps.targets import Targets
 from cellmark.losses.mse import heatmap_mse
@@ -24,10 +25,8 @@ class CellTask(L.LightningModule):
 
     Attributes:
         monitor: the metric that selects the best weights and drives the plateau scheduler.
-        mode: whether ``monitor`` is to fall or to rise.
+        mode: ``min`` or ``max``: whether ``monitor`` is to fall or to rise.
     """
-
-    monitor, mode = "val/mse", "min"
 
     def __init__(
         self,
@@ -38,23 +37,26 @@ class CellTask(L.LightningModule):
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
         scheduler: Callable[..., dict[str, Any]] | None = None,
         recipe: dict[str, Any] | None = None,
+        monitor: str = "val/mse",
+        mode: str = "min",
     ) -> None:
         """Joins the parts; loss, optimizer and scheduler are needed for training only.
 
         Raises:
-            ValueError: the network lacks a head that the loss needs, or its heatmap has not one map per class.
+            CellmarkError: the network lacks a head that the loss needs, or its heatmap has not one map per class.
         """
         super().__init__()
         self.network, self.codec, self.classes, self.loss = network, codec, list(classes), loss
         self.optimizer, self.scheduler, self.recipe = optimizer, scheduler, recipe
+        self.monitor, self.mode = monitor, mode
         self.scores = nn.ModuleDict()
         heads = list(network.heads)
         needed = set(getattr(loss, "needs", ())) | {"heatmap"}
         if not needed <= set(heads):
-            raise ValueError(f"{type(loss).__name__} needs the heads {sorted(needed)}, the network has {heads}")
+            raise CellmarkError(f"{type(loss).__name__} needs the heads {sorted(needed)}, the network has {heads}")
         maps = cast(nn.Conv2d, network.heads["heatmap"]).out_channels
         if maps != len(self.classes):
-            raise ValueError(f"the heatmap head has {maps} maps for {len(self.classes)} classes {self.classes}")
+            raise CellmarkError(f"the heatmap head has {maps} maps for {len(self.classes)} classes {self.classes}")
 
     def setup(self, stage: str) -> None:
         """Makes the metrics; they count by folder, and only the data module knows the folders."""

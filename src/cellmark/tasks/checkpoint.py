@@ -31,7 +31,6 @@ class Model:
         classes: name of each class.
         visibility_to_class: COCO's v to the name of a class, or to None for "not labelled".
         size: height and width of the input it was trained on.
-        recipe: the plain dictionary that all of this was made from.
     """
 
     network: Network
@@ -39,7 +38,6 @@ class Model:
     classes: tuple[str, ...]
     visibility_to_class: dict[int, str | None]
     size: tuple[int, int]
-    recipe: dict[str, Any]
 
     def visibility(self) -> np.ndarray:
         """int64 (C,): COCO's v to write for each class; the smallest where several mean one class."""
@@ -104,7 +102,6 @@ def load_checkpoint(path: str | Path) -> Model:
         classes=tuple(recipe["classes"]),
         visibility_to_class=recipe["visibility_to_class"],
         size=(recipe["size"][0], recipe["size"][1]),
-        recipe=recipe,
     )
 
 

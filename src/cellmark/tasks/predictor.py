@@ -16,7 +16,9 @@ from cellmark.heatmaps.codec import Peaks
 from cellmark.tasks.checkpoint import Model
 
 REACH = 2.0  # cells up to this many pitches apart belong to one code
+NEIGHBOURS = 20  # of a cell in a full lattice lie within two pitches: 12; the rest is for stretched ones
 MIN_CELLS = 20  # fewer cells together are no code
+SMALLEST = 32  # pixels, side of the smallest input
 MOST_ENLARGED = 2  # more enlargement shows the network nothing new
 
 
@@ -28,13 +30,19 @@ class Cells:
         points: float32 (N, 2) x, y in pixels of the original picture.
         labels: int64 (N,) class.
         scores: float32 (N,) in 0..1.
+        codes: indices into the above of the cells of each code, the largest code first.
         heatmap: float32 (C, h, w) in 0..1, over the picture only.
     """
 
     points: np.ndarray
     labels: np.ndarray
     scores: np.ndarray
+    codes: list[np.ndarray]
     heatmap: np.ndarray
+
+    def in_codes(self) -> np.ndarray:
+        """Indices of the cells that belong to a code; the others are strays."""
+        return np.concatenate([np.zeros(0, np.int64), *self.codes])
 
 
 class Predictor:
@@ -57,14 +65,20 @@ class Predictor:
             min_cells: smaller groups of cells are no code.
 
         Raises:
-            CellmarkError: no scale, or one that is not positive.
+            CellmarkError: no scale, one that makes the input too small, or a device that is not there.
         """
-        if not scales or min(scales) <= 0:
-            raise CellmarkError(f"scales={list(scales)}: at least one is needed, and all must be positive")
-        name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        self.model, self.device, self.min_cells = model, torch.device(name), min_cells
-        self.network = model.network.to(self.device)
         self.sizes = [(round(model.size[0] * scale), round(model.size[1] * scale)) for scale in scales]
+        if not self.sizes or min(min(size) for size in self.sizes) < SMALLEST:
+            raise CellmarkError(
+                f"scales={list(scales)}: at least one is needed, and inputs of {SMALLEST} pixels or more"
+            )
+        name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        try:
+            self.device = torch.device(name)
+            self.network = model.network.to(self.device)
+        except (RuntimeError, AssertionError) as error:  # no such device, or torch built without it
+            raise CellmarkError(f"device={device}: {str(error).splitlines()[0]}") from error
+        self.model, self.min_cells = model, min_cells
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[Cells]:
         """Finds the cells of some pictures.
@@ -99,14 +113,14 @@ class Predictor:
         inside = (points < [width - 0.5, height - 0.5]).all(axis=1)
         labels, scores = found.labels.cpu().numpy()[inside], found.scores.cpu().numpy()[inside]
         rows, columns = self.network.map_size(round(height * scale[1]), round(width * scale[0]))
-        return Cells(points[inside], labels, scores, maps[:, :rows, :columns])
+        codes = group_codes(points[inside], self.min_cells)
+        return Cells(points[inside], labels, scores, codes, maps[:, :rows, :columns])
 
     def _clarity(self, cells: Cells) -> float:
         """Sum times mean of what the scores have above the threshold: many cells, and sure ones."""
-        codes = group_codes(cells.points, self.min_cells)
-        if not codes:
+        if not cells.codes:
             return 0.0
-        excess = cells.scores[np.concatenate(codes)] - self.model.codec.threshold
+        excess = cells.scores[cells.in_codes()] - self.model.codec.threshold
         return float(excess.sum() * excess.mean())
 
 
@@ -125,13 +139,12 @@ def group_codes(points: np.ndarray, min_cells: int) -> list[np.ndarray]:
     """
     if len(points) < max(min_cells, 2):
         return []
-    tree = cKDTree(points)
-    distance, near = tree.query(points, k=min(9, len(points)))
-    pitch = np.median(distance[near, 1], axis=1)
-    pairs = tree.query_pairs(REACH * pitch.max(), output_type="ndarray")
-    apart = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
-    pairs = pairs[apart <= REACH * pitch[pairs].min(axis=1)]
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points)))
-    count, group = connected_components(graph, directed=False)
-    codes = [np.flatnonzero(group == index) for index in range(count)]
+    count = min(NEIGHBOURS + 1, len(points))
+    distance, near = cKDTree(points).query(points, k=count)
+    pitch = np.median(distance[near[:, :9], 1], axis=1)
+    close = distance[:, 1:] <= REACH * np.minimum(pitch[:, None], pitch[near[:, 1:]])
+    first, place = np.nonzero(close)
+    graph = coo_array((np.ones(len(first)), (first, near[first, place + 1])), shape=(len(points), len(points)))
+    parts, group = connected_components(graph, directed=False)
+    codes = [np.flatnonzero(group == index) for index in range(parts)]
     return sorted((code for code in codes if len(code) >= min_cells), key=len, reverse=True)
