@@ -19,7 +19,7 @@ REACH = 2.0  # cells up to this many pitches apart belong to one code
 NEIGHBOURS = 20  # of a cell in a full lattice lie within two pitches: 12; the rest is for stretched ones
 MIN_CELLS = 20  # fewer cells together are no code
 SMALLEST = 32  # pixels, side of the smallest input
-MOST_ENLARGED = 2  # more enlargement shows the network nothing new
+MOST_ENLARGED = 4  # more enlargement shows the network nothing new
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Predictor:
             model: as ``load_checkpoint`` returns it.
             device: ``cpu``, ``cuda``, ... or ``auto``: a GPU where there is one.
             scales: input sizes to try, as multiples of the size of training; the first is always tried, others only
-                where they do not enlarge the picture more than twice.
+                where they do not enlarge the picture more than four times.
             min_cells: smaller groups of cells are no code.
 
         Raises:
