@@ -167,7 +167,7 @@ def test_earlier_pictures_and_hidden_files_are_not_predicted(run, plain_root, tm
     pictures = tmp_path / "2024"
     for name in ("a.png", ".hidden.png", ".trash/b.png"):
         write_png(pictures / name, read_image(plain_root / "fold0/000.png"))
-    for output in ("one", "two"):
+    for output in ("one", ".", "two"):  # also beside the pictures themselves
         settings = [f"input={pictures}", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={pictures}/{output}"]
         assert run_verb("predict", composed("predict", *settings, "scales=[1]")) == 0
         results = json.loads((pictures / output / "predictions.json").read_text())

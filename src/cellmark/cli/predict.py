@@ -19,12 +19,13 @@ from cellmark.viz.heatmap import blend_heatmaps
 from cellmark.viz.overlay import draw_cells
 
 RESULTS = "predictions.json"
+PICTURES = ("overlays", "heatmaps")
 
 
-def find_images(source: Path, output: Path) -> list[Path]:
+def find_images(source: Path) -> list[Path]:
     """The image ``source``, or all images below the folder ``source``, sorted.
 
-    Left out are hidden files and folders, ``output`` itself, and what earlier predictions drew.
+    Left out are hidden files and folders, and the pictures that earlier predictions drew.
 
     Raises:
         CellmarkError: there is nothing of that name, or no image below it.
@@ -33,7 +34,7 @@ def find_images(source: Path, output: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise CellmarkError(f"{source}: no such file or folder")
-    drawn = {file.parent for file in source.rglob(RESULTS)} | {output}
+    drawn = [file.parent / kind for file in source.rglob(RESULTS) for kind in PICTURES]
     found = [
         path
         for path in sorted(source.rglob("*"))
@@ -98,7 +99,7 @@ def run(
     if threshold is not None:
         model = replace(model, codec=replace(model.codec, threshold=threshold))
     predictor = Predictor(model, device, scales, min_cells)
-    paths = find_images(source, folder)
+    paths = find_images(source)
     base = source if source.is_dir() else source.parent
     results: list[dict[str, Any]] = []
     failed: list[str] = []
@@ -118,7 +119,7 @@ def run(
     cells_found = sum(len(result["keypoint_scores"]) for result in results)
     console.print(f"{len(paths) - len(failed)} pictures, {len(results)} codes, {cells_found} cells")
     console.print(f"predictions  {folder / RESULTS}")
-    for kind in [name for name, wanted in (("overlays", overlays), ("heatmaps", heatmaps)) if wanted]:
+    for kind in [kind for kind, wanted in zip(PICTURES, (overlays, heatmaps), strict=True) if wanted]:
         console.print(f"{kind:<11}  {folder / kind}")
     for reason in failed:
         console.print(f"not read: {reason}", style="red")

@@ -10,7 +10,7 @@ from torchmetrics import Metric
 
 from cellmark.data.batch import Batch
 from cellmark.errors import CellmarkError
-from cellmark.heatmaps.codec import GaussianCodec, Peaks
+from cellmark.heatmaps.codec import GaussianCodec
 from cellmark.heatmaps.targets import Targets
 from cellmark.losses.mse import heatmap_mse
 from cellmark.metrics.cells import CellMetrics
@@ -64,10 +64,6 @@ class CellTask(L.LightningModule):
         for name in {"fit": ["val"], "validate": ["val"], "test": ["test"]}.get(stage, []):
             cells = CellMetrics(self.classes, data.folder_names(name))
             self.scores[name] = nn.ModuleDict({"mse": HeatmapMSE(), "cells": cells})
-
-    def forward(self, images: Tensor) -> list[Peaks]:
-        """The cells of a batch of images (B, 3, H, W) in 0..1, in pixels of the input."""
-        return self.codec.decode(self.network(images)["heatmap"].float().sigmoid(), self.network.stride)
 
     def targets(self, batch: Batch) -> Targets:
         """Renders the truth of a batch at the size of the network's maps."""

@@ -14,7 +14,8 @@ from cellmark.data.generate.raster import Raster, offsets_from_texels, stamp
 from cellmark.data.generate.scenes import CONDITIONS, RECIPES
 
 SIZE = 256
-ZOOM = 4  # blobs must be small beside a cell's bend, and large beside a pixel: so the picture is taken larger
+ZOOM = 6  # blobs must be small beside a cell's bend, and large beside a pixel: so the picture is taken larger
+BLOB = 0.035  # of a module; on a bent cell the centroid of a blob is off by the square of its size
 
 
 def layout_of(condition: str, seed: int, severity: float) -> Layout:
@@ -57,16 +58,16 @@ def test_blobs_lie_at_the_keypoints(condition: str, seed: int, severity: float) 
     large = enlarged(layout)
     every = np.concatenate([code.centres().reshape(-1, 2) for code in layout.placed])
     keypoints = np.concatenate([code.keypoints[:, :2] for code in layout.codes()])
-    chosen = np.random.default_rng(0).choice(len(every), 60, replace=False)
-    picture = blob_picture(large, every, 0.07)
+    picture = blob_picture(large, every, BLOB)
     kernel = blur_kernel(0.4, 3.0, 1.0)
     picture = cv2.filter2D(picture, -1, kernel)
-    expected = (keypoints[chosen] + 0.5) * ZOOM - 0.5
+    expected = (keypoints + 0.5) * ZOOM - 0.5
     reach = int(0.5 * _least_step(layout) * ZOOM)
     measured = (centroids(picture, expected, reach) + 0.5) / ZOOM - 0.5
-    error = np.linalg.norm(measured - keypoints[chosen], axis=1)
-    assert np.isfinite(error).mean() > 0.7
-    assert np.nanmax(error) < 0.05
+    error = np.linalg.norm(measured - keypoints, axis=1)
+    inside = ((expected >= reach + 1) & (expected <= SIZE * ZOOM - reach - 2)).all(axis=1)
+    assert inside.sum() >= 50
+    assert error[inside].max() < 0.05
 
 
 def _least_step(layout: Layout) -> float:
