@@ -14,6 +14,8 @@ def sample(count: int, size: int = 32, seed: int = 0) -> Sample:
         image=rng.integers(0, 256, (size, size, 3), dtype=np.uint8),
         points=rng.uniform(0, size, (count, 2)).astype(np.float32),
         labels=rng.integers(0, 2, count),
+        places=np.column_stack([np.zeros(count, np.int64), rng.permutation(count)]),
+        grids=((1, count),),
         folder="f",
         path=Path("a.png"),
         image_id=seed,
@@ -27,6 +29,7 @@ def test_collate_pads_points_and_keeps_pixels():
     assert [(row >= 0).sum().item() for row in batch.labels] == [3, 0, 5]
     for index, one in enumerate(samples):
         np.testing.assert_array_equal(batch.points[index, : len(one.points)].numpy(), one.points)
+        np.testing.assert_array_equal(batch.places[index, : len(one.points)].numpy(), one.places)
         np.testing.assert_allclose(batch.images[index].permute(1, 2, 0).numpy() * 255, one.image, atol=1e-4)
     assert len(batch) == 3 and batch.to("cpu").folders == ["f"] * 3
 

@@ -73,6 +73,15 @@ def test_points_scale_with_the_image(plain_root):
     assert set(small.labels.tolist()) == {0, 1}
 
 
+def test_points_know_their_code_and_their_place_in_it(plain_root):
+    data = module(plain_root, classes=["black"], visibility_to_class={0: None, 1: None, 2: "black"})
+    sample = data.dataset("val")[0, 0]
+    code = data.folders["val"][0].images[0].codes[0]
+    assert sample.grids == ((10, 10),) and set(sample.places[:, 0].tolist()) == {0}
+    np.testing.assert_allclose(sample.points, code.keypoints[sample.places[:, 1], :2], atol=1e-4)
+    assert (code.keypoints[sample.places[:, 1], 2] == 2).all()
+
+
 def test_unified_mode_has_one_class(plain_root):
     data = module(plain_root, classes=["cell"], visibility_to_class={0: None, 1: "cell", 2: "cell"})
     assert set(data.dataset("val")[0, 0].labels.tolist()) == {0}

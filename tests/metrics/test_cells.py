@@ -1,7 +1,5 @@
 """Cell metrics against the Hungarian method."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -9,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from cellmark.data.batch import Batch, cell_pitch
-from cellmark.heatmaps.codec import Peaks
+from cellmark.data.batch import cell_pitch
+from cellmark.heatmaps.targets import Targets
 from cellmark.metrics.cells import CellMetrics
 from cellmark.metrics.heatmap_mse import HeatmapMSE
 from cellmark.metrics.matching import match
+from tests.metrics.scenes import NO_MAP, Code, batch, peaks, sample, targets
 
 
 def hungarian(predicted, truth, radius):
@@ -48,28 +47,15 @@ def test_matching_is_the_best_one_to_one_matching(seed, noise, tolerance):
     np.testing.assert_allclose(np.linalg.norm(predicted[found] - truth[cells], axis=1), distance)
 
 
-def batch(truth, labels, folders) -> Batch:
-    points = torch.tensor(np.stack(truth), dtype=torch.float32)
-    pitch = torch.stack([torch.from_numpy(cell_pitch(t, (256, 256))) for t in truth])
-    count = len(truth)
-    names = [Path(str(k)) for k in range(count)]
-    return Batch(
-        torch.zeros(count, 3, 8, 8),
-        points,
-        torch.tensor(np.stack(labels)),
-        pitch,
-        folders,
-        names,
-        [1] * count,
-    )
+def truth_of(truth, labels, folders):
+    return targets(*(sample([Code(*code)], folder) for *code, folder in zip(truth, labels, folders, strict=True)))
 
 
 def random_case(rng):
     truth, labels = grid(rng), rng.integers(0, 2, 42)
     found = truth + rng.normal(0, 2.0, truth.shape)
     seen = np.where(rng.random(42) < 0.9, labels, 1 - labels)
-    peaks = Peaks(torch.tensor(found, dtype=torch.float32), torch.tensor(seen), torch.ones(42))
-    return truth, labels, peaks
+    return truth, labels, peaks(found, seen)
 
 
 def test_counts_equal_the_reference_by_class_and_folder():
@@ -78,17 +64,17 @@ def test_counts_equal_the_reference_by_class_and_folder():
     folders = ["a", "b", "a", "b"]
     metric = CellMetrics(["black", "white"], ["a", "b"])
     for part in (slice(0, 3), slice(3, 4)):
-        truth, labels, peaks = zip(*cases[part], strict=True)
-        metric.update(peaks, batch(truth, labels, folders[part]))
+        truth, labels, found = zip(*cases[part], strict=True)
+        metric.update(NO_MAP, found, truth_of(truth, labels, folders[part]))
     values = {key: value.item() for key, value in metric.compute().items()}
     for name, use in [("", (0, 1, 2, 3)), ("/a", (0, 2)), ("/b", (1, 3))]:
         for tolerance in (0.5, 0.25):
             matched, errors, total = 0, 0.0, 0
             for k in use:
-                truth, labels, peaks = cases[k]
+                truth, labels, found = cases[k]
                 pitch = tolerance * cell_pitch(truth, (256, 256))
                 for label in (0, 1):
-                    own = peaks.points[peaks.labels == label].double().numpy()
+                    own = found.points[found.labels == label].double().numpy()
                     count, error = hungarian(own, truth[labels == label], pitch[labels == label])
                     matched, errors, total = matched + count, errors + error, total + (labels == label).sum()
             percent = round(100 * tolerance)
@@ -102,9 +88,9 @@ def test_counts_equal_the_reference_by_class_and_folder():
 def test_a_prediction_counts_once_and_a_wrong_class_never():
     truth = np.array([[20.0, 20.0], [30.0, 20.0]])
     labels = np.array([0, 1])
-    peaks = Peaks(torch.tensor([[20.5, 20.0], [20.0, 20.0], [30.0, 20.0]]), torch.tensor([0, 0, 0]), torch.ones(3))
+    found = peaks([[20.5, 20.0], [20.0, 20.0], [30.0, 20.0]], [0, 0, 0])
     metric = CellMetrics(["black", "white"], ["a"])
-    metric.update([peaks], batch([truth], [labels], ["a"]))
+    metric.update(NO_MAP, [found], truth_of([truth], [labels], ["a"]))
     values = metric.compute()
     assert values["cell_precision_50"].item() == pytest.approx(1 / 3)
     assert values["cell_recall_50"].item() == pytest.approx(1 / 2)
@@ -122,8 +108,13 @@ def test_overlapping_tolerances_are_refused(tolerances):
 def test_mse_is_the_mean_over_images_of_unequal_batches():
     rng = torch.Generator().manual_seed(0)
     prediction, target = torch.rand(5, 2, 6, 4, generator=rng), torch.rand(5, 2, 6, 4, generator=rng)
-    metric = HeatmapMSE()
-    metric.update(prediction[:3], target[:3])
-    metric.update(prediction[3:], target[3:])
-    expected = ((prediction.double() - target.double()) ** 2).mean(dim=(2, 3)).sum(dim=1).mean()
-    assert metric.compute().item() == pytest.approx(expected.item(), rel=1e-6)
+    folders = ["a", "b", "a", "b", "b"]
+    metric = HeatmapMSE(["black", "white"], ["a", "b"])
+    for part in (slice(0, 3), slice(3, 5)):
+        empty = batch(*(sample([], folder) for folder in folders[part]))
+        metric.update(prediction[part], [], Targets(target[part], empty, 1))
+    values = metric.compute()
+    error = ((prediction.double() - target.double()) ** 2).mean(dim=(2, 3))
+    assert values["mse"].item() == pytest.approx(error.sum(dim=1).mean().item(), rel=1e-6)
+    assert values["mse/white"].item() == pytest.approx(error[:, 1].mean().item(), rel=1e-6)
+    assert values["mse/b"].item() == pytest.approx(error[[1, 3, 4]].sum(dim=1).mean().item(), rel=1e-6)

@@ -1,9 +1,9 @@
 """From samples to padded batches, and the cell pitch that tolerances and sigmas are measured in."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ class Batch:
         points: float32 (B, N, 2) x, y in pixels of the input.
         labels: int64 (B, N) class of each point, -1 for padding.
         pitch: float32 (B, N) cell pitch at each point in pixels of the input, 1 for padding.
+        places: int64 (B, N, 2) which code of its image each point belongs to, and its row-major place in that code.
+        grids: for each image, rows and columns of each of its codes, None where the order is not known.
         folders: name of the folder of each image.
         paths: file of each image.
         image_ids: COCO id of each image in its folder.
@@ -34,6 +36,8 @@ class Batch:
     points: Tensor
     labels: Tensor
     pitch: Tensor
+    places: Tensor
+    grids: list[tuple[tuple[int, int] | None, ...]]
     folders: list[str]
     paths: list[Path]
     image_ids: list[int]
@@ -47,8 +51,10 @@ class Batch:
         return self._map(Tensor.pin_memory)
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Self:
-        tensors = {name: change(getattr(self, name)) for name in ("images", "points", "labels", "pitch")}
-        return type(self)(**tensors, folders=self.folders, paths=self.paths, image_ids=self.image_ids)
+        tensors: dict[str, Any] = {
+            name: change(value) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(self, **tensors)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -88,10 +94,12 @@ def collate(samples: Sequence[Sample]) -> Batch:
     points = torch.zeros(len(samples), count, 2)
     labels = torch.full((len(samples), count), PADDING)
     pitch = torch.ones(len(samples), count)
+    places = torch.zeros(len(samples), count, 2, dtype=torch.int64)
     for row, sample in enumerate(samples):
         used = len(sample.points)
         points[row, :used] = torch.from_numpy(sample.points)
         labels[row, :used] = torch.from_numpy(sample.labels)
+        places[row, :used] = torch.from_numpy(sample.places)
         pitch[row, :used] = torch.from_numpy(cell_pitch(sample.points, (height, width)))
     stack = np.stack([sample.image for sample in samples])
     return Batch(
@@ -99,6 +107,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
         points=points,
         labels=labels,
         pitch=pitch,
+        places=places,
+        grids=[sample.grids for sample in samples],
         folders=[sample.folder for sample in samples],
         paths=[sample.path for sample in samples],
         image_ids=[sample.image_id for sample in samples],

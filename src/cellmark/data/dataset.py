@@ -21,15 +21,19 @@ def load_sample(
 ) -> Sample:
     """Reads one image with its labelled cells and fits both into the network's input."""
     image, scale = fit_image(read_image(record.path), size)
-    points, labels = [np.zeros((0, 2))], [np.zeros(0, np.int64)]
-    for code in record.codes:
+    points, labels, places = [np.zeros((0, 2))], [np.zeros(0, np.int64)], [np.zeros((0, 2), np.int64)]
+    for number, code in enumerate(record.codes):
         classes = classes_of(code, visibility_to_class)
-        points.append(code.keypoints[classes >= 0, :2])
-        labels.append(classes[classes >= 0])
+        labelled = np.flatnonzero(classes >= 0)
+        points.append(code.keypoints[labelled, :2])
+        labels.append(classes[labelled])
+        places.append(np.column_stack([np.full_like(labelled, number), labelled]))
     return Sample(
         image=image,
         points=resize_points(np.concatenate(points), scale).astype(np.float32),
         labels=np.concatenate(labels),
+        places=np.concatenate(places),
+        grids=tuple((code.rows, code.cols) if code.rows and code.cols else None for code in record.codes),
         folder=folder,
         path=record.path,
         image_id=record.id,

@@ -1,9 +1,9 @@
 """The typed in-memory form of a folder of COCO keypoints, and of one training sample."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -58,6 +58,8 @@ class Sample:
         image: uint8 (H, W, 3) RGB.
         points: float32 (N, 2) x, y in pixels of ``image``.
         labels: int64 (N,) class of each point.
+        places: int64 (N, 2) where each point belongs: which code of the image, and its row-major place in that code.
+        grids: rows and columns of each code of the image, None where the order of its points is not known.
         folder: name of the folder it comes from.
         path: the file on disk.
         image_id: COCO image id in its folder.
@@ -66,9 +68,22 @@ class Sample:
     image: np.ndarray
     points: np.ndarray
     labels: np.ndarray
+    places: np.ndarray
+    grids: tuple[tuple[int, int] | None, ...]
     folder: str
     path: Path
     image_id: int
+
+    def select(self, kept: np.ndarray, image: np.ndarray, points: np.ndarray) -> Self:
+        """A changed image with some of the points: all that is known of a point stays with it.
+
+        Args:
+            kept: int64 (M,) indices of the points that are still there.
+            image: uint8 (H, W, 3) RGB.
+            points: (M, 2) their places in ``image``.
+        """
+        points = np.asarray(points, np.float32).reshape(-1, 2)
+        return replace(self, image=image, points=points, labels=self.labels[kept], places=self.places[kept])
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,10 @@ class Targets:
 
     Attributes:
         heatmap: float32 (B, C, h, w) in 0..1, as ``GaussianCodec.encode`` renders it.
-        batch: the batch itself, for losses that need the points.
+        batch: the batch itself, for losses and metrics that need the points.
+        stride: input pixels per pixel of the maps.
     """
 
     heatmap: Tensor
     batch: Batch
+    stride: int

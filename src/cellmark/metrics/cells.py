@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
-from cellmark.data.batch import Batch
 from cellmark.errors import CellmarkError
 from cellmark.heatmaps.codec import Peaks
+from cellmark.heatmaps.targets import Targets
+from cellmark.metrics.base import GroupedMetric
+from cellmark.metrics.image_cells import image_cells
 from cellmark.metrics.matching import match
 
 MATCHED, PREDICTED, ACTUAL = range(3)
 
 
-class CellMetrics(Metric):
+class CellMetrics(GroupedMetric):
     """Counts matched, predicted and actual cells by folder, class and tolerance.
 
     A predicted cell is right when it is matched one-to-one with a true cell of the same class no further away than a
@@ -22,7 +24,6 @@ class CellMetrics(Metric):
     largest tolerance.
     """
 
-    full_state_update = False
     counts: Tensor
     distances: Tensor
 
@@ -39,46 +40,36 @@ class CellMetrics(Metric):
         Raises:
             CellmarkError: a tolerance beyond half a pitch, where circles around the cells would overlap.
         """
-        super().__init__()
+        super().__init__(classes, folders)
         if not tolerances or not all(0 < tolerance <= 0.5 for tolerance in tolerances):
             raise CellmarkError(f"tolerances must lie in (0, 0.5] of a pitch, got {list(tolerances)}")
-        self.classes, self.folders, self.tolerances = list(classes), list(folders), list(tolerances)
+        self.tolerances = list(tolerances)
         shape = (len(folders), len(classes))
         self.add_state("counts", torch.zeros(*shape, len(tolerances), 3, dtype=torch.int64), "sum")
         self.add_state("distances", torch.zeros(*shape, 2), "sum")
 
-    def update(self, predictions: Sequence[Peaks], batch: Batch) -> None:
-        """Adds a batch: one ``Peaks`` per image, in pixels of the input like the points of the batch."""
-        for index, peaks in enumerate(predictions):
-            folder = self.folders.index(batch.folders[index])
+    def update(self, heatmap: Tensor, peaks: Sequence[Peaks], targets: Targets) -> None:
+        """Adds a batch; the maps are not looked at."""
+        counts, distances = np.zeros(self.counts.shape, np.int64), np.zeros(self.distances.shape, np.float32)
+        tolerances = np.array(self.tolerances)
+        for folder, cells in zip(self.folder_indices(targets), image_cells(peaks, targets), strict=True):
             for label in range(len(self.classes)):
-                found = peaks.points[peaks.labels == label].cpu().double().numpy()
-                real = batch.labels[index] == label
-                truth = batch.points[index][real].cpu().double().numpy()
-                pitch = batch.pitch[index][real].cpu().double().numpy()
-                for place, tolerance in enumerate(self.tolerances):
-                    _, cells, distance = match(found, truth, tolerance * pitch)
-                    numbers = torch.tensor([len(cells), len(found), len(truth)], device=self.counts.device)
-                    self.counts[folder, label, place] += numbers
-                    if tolerance == max(self.tolerances):
-                        error = [distance.sum(), (distance / pitch[cells]).sum()]
-                        self.distances[folder, label] += self.distances.new_tensor(error)
+                found, real = cells.points[cells.labels == label], cells.classes == label
+                pitch = cells.pitch[real]
+                _, pairs, distance = match(found, cells.truth[real], tolerances.max() * pitch)
+                # the circles are disjoint, so what is matched in the small ones is what lies in them
+                matched = (distance[:, None] <= tolerances * pitch[pairs, None]).sum(axis=0)
+                counts[folder, label, :, MATCHED] += matched
+                counts[folder, label, :, PREDICTED] += len(found)
+                counts[folder, label, :, ACTUAL] += len(pitch)
+                distances[folder, label] += distance.sum(), (distance / pitch[pairs]).sum()
+        self.counts += torch.from_numpy(counts).to(self.counts.device)
+        self.distances += torch.from_numpy(distances).to(self.distances.device)
 
-    def compute(self) -> dict[str, Tensor]:
-        """All values by name: over everything, then ``/<class>`` and ``/<folder>`` apart.
-
-        Ratios whose denominator is zero are NaN: nothing was there to measure.
-        """
-        values = self._values(self.counts.sum(dim=(0, 1)), self.distances.sum(dim=(0, 1)))
-        for label, name in enumerate(self.classes if len(self.classes) > 1 else []):
-            part = self._values(self.counts[:, label].sum(dim=0), self.distances[:, label].sum(dim=0))
-            values |= {f"{key}/{name}": value for key, value in part.items()}
-        for folder, name in enumerate(self.folders if len(self.folders) > 1 else []):
-            part = self._values(self.counts[folder].sum(dim=0), self.distances[folder].sum(dim=0))
-            values |= {f"{key}/{name}": value for key, value in part.items()}
-        return values
-
-    def _values(self, counts: Tensor, distances: Tensor) -> dict[str, Tensor]:
+    def values(self, folders: list[int], classes: list[int]) -> dict[str, Tensor]:
+        """``cell_f1_50`` and so on; ratios whose denominator is zero are NaN."""
+        counts = self.counts[folders][:, classes].sum(dim=(0, 1))
+        distances = self.distances[folders][:, classes].sum(dim=(0, 1))
         values: dict[str, Tensor] = {}
         for place, tolerance in enumerate(self.tolerances):
             matched, predicted, actual = counts[place].float().unbind()
@@ -87,5 +78,5 @@ class CellMetrics(Metric):
             values[f"cell_precision_{percent}"] = matched / predicted
             values[f"cell_recall_{percent}"] = matched / actual
         widest = self.tolerances.index(max(self.tolerances))
-        error = (distances / counts[widest, MATCHED]).float()
+        error = distances / counts[widest, MATCHED]
         return values | {"loc_error_px": error[0], "loc_error_pitch": error[1]}

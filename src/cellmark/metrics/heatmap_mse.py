@@ -1,30 +1,34 @@
 """Validation MSE: the model-selection metric, whatever the training loss."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
-from cellmark.losses.mse import heatmap_mse
+from cellmark.heatmaps.codec import Peaks
+from cellmark.heatmaps.targets import Targets
+from cellmark.metrics.base import GroupedMetric
 
 
-class HeatmapMSE(Metric):
+class HeatmapMSE(GroupedMetric):
     """Squared error of the heatmap: mean over pixels, summed over channels, mean over images."""
 
-    full_state_update = False
     total: Tensor
     images: Tensor
 
-    def __init__(self) -> None:
-        """Prepares the sums."""
-        super().__init__()
-        self.add_state("total", torch.zeros(()), "sum")
-        self.add_state("images", torch.zeros((), dtype=torch.int64), "sum")
+    def __init__(self, classes: Sequence[str], folders: Sequence[str]) -> None:
+        """Prepares the sums; see ``GroupedMetric``."""
+        super().__init__(classes, folders)
+        self.add_state("total", torch.zeros(len(folders), len(classes)), "sum")
+        self.add_state("images", torch.zeros(len(folders), dtype=torch.int64), "sum")
 
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        """Adds a batch of maps (B, C, h, w), both in 0..1."""
-        self.total += heatmap_mse(prediction.float(), target).sum()
-        self.images += len(prediction)
+    def update(self, heatmap: Tensor, peaks: Sequence[Peaks], targets: Targets) -> None:
+        """Adds a batch."""
+        error = (heatmap - targets.heatmap).square().mean(dim=(2, 3)).to(self.total)
+        folders = torch.tensor(self.folder_indices(targets), device=self.total.device)
+        self.total.index_add_(0, folders, error)
+        self.images += torch.bincount(folders, minlength=len(self.folders))
 
-    def compute(self) -> Tensor:
-        """The mean over all images."""
-        return self.total / self.images
+    def values(self, folders: list[int], classes: list[int]) -> dict[str, Tensor]:
+        """``mse``."""
+        return {"mse": self.total[folders][:, classes].sum() / self.images[folders].sum()}

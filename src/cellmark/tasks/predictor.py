@@ -5,18 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from cellmark.coordinates import resize_points
 from cellmark.data.fit import fit_image
 from cellmark.errors import CellmarkError
 from cellmark.heatmaps.codec import Peaks
+from cellmark.heatmaps.groups import group_codes
 from cellmark.tasks.checkpoint import Model
 
-REACH = 2.0  # cells up to this many pitches apart belong to one code
-NEIGHBOURS = 20  # of a cell in a full lattice lie within two pitches: 12; the rest is for stretched ones
 MIN_CELLS = 20  # fewer cells together are no code
 SMALLEST = 32  # pixels, side of the smallest input
 MOST_ENLARGED = 4  # more enlargement shows the network nothing new
@@ -122,29 +118,3 @@ class Predictor:
             return 0.0
         excess = cells.scores[cells.in_codes()] - self.model.codec.threshold
         return float(excess.sum() * excess.mean())
-
-
-def group_codes(points: np.ndarray, min_cells: int) -> list[np.ndarray]:
-    """Splits cells into codes: groups in which each cell has a neighbour within two pitches.
-
-    The pitch of a cell is the median distance of the nearest neighbours of its eight nearest cells, so that a
-    picture may hold codes of several sizes and a stray cell does not join them.
-
-    Args:
-        points: (N, 2) centres.
-        min_cells: groups with fewer cells are no code.
-
-    Returns:
-        Indices into ``points`` of each code, the largest code first.
-    """
-    if len(points) < max(min_cells, 2):
-        return []
-    count = min(NEIGHBOURS + 1, len(points))
-    distance, near = cKDTree(points).query(points, k=count)
-    pitch = np.median(distance[near[:, :9], 1], axis=1)
-    close = distance[:, 1:] <= REACH * np.minimum(pitch[:, None], pitch[near[:, 1:]])
-    first, place = np.nonzero(close)
-    graph = coo_array((np.ones(len(first)), (first, near[first, place + 1])), shape=(len(points), len(points)))
-    parts, group = connected_components(graph, directed=False)
-    codes = [np.flatnonzero(group == index) for index in range(parts)]
-    return sorted((code for code in codes if len(code) >= min_cells), key=len, reverse=True)

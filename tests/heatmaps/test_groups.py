@@ -1,6 +1,6 @@
 import numpy as np
 
-from cellmark.tasks.predictor import group_codes
+from cellmark.heatmaps.groups import group_codes
 
 
 def grid(rows, columns, pitch, corner, angle=0.3):
