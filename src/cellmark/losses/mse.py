@@ -1,11 +1,13 @@
 """The report's first loss."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 
 from cellmark.heatmaps.targets import Targets
+from cellmark.losses.base import Loss
+from cellmark.losses.maps import Maps
 
 
 def heatmap_mse(prediction: Tensor, target: Tensor) -> Tensor:
@@ -18,14 +20,17 @@ def heatmap_mse(prediction: Tensor, target: Tensor) -> Tensor:
     Returns:
         (B,) one value per image.
     """
-    return (prediction - target).square().mean(dim=(2, 3)).sum(dim=1)
+    squares = functional.mse_loss(prediction, target.to(prediction), reduction="none")  # its slope takes one pass
+    return squares.mean(dim=(2, 3)).sum(dim=1)
 
 
-class MSELoss(nn.Module):
-    """Mean over the batch of ``heatmap_mse`` between the sigmoid of the logits and the target."""
+class MSELoss(Loss):
+    """Term ``mse``: mean over the batch of ``heatmap_mse`` between the sigmoid of the logits and the target."""
 
-    needs: ClassVar[tuple[str, ...]] = ("heatmap",)
+    def __init__(self) -> None:
+        """Has nothing to set."""
+        super().__init__({"mse": 1.0})
 
-    def forward(self, outputs: Mapping[str, Tensor], targets: Targets) -> Tensor:
-        """Scalar loss of the maps ``outputs["heatmap"]``: logits (B, C, h, w)."""
-        return heatmap_mse(outputs["heatmap"].float().sigmoid(), targets.heatmap).mean()
+    def terms(self, outputs: Mapping[str, Tensor], targets: Targets) -> dict[str, Tensor]:
+        """``mse`` of the logits ``outputs["heatmap"]`` (B, C, h, w)."""
+        return {"mse": heatmap_mse(Maps.of(outputs).probabilities, targets.heatmap).mean()}
