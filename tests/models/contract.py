@@ -39,6 +39,13 @@ class NetworkContract:
         network.eval().zero_grad()
         assert not frozen
 
+    def test_trains_on_one_image(self, network):
+        network.train()
+        network(torch.rand(1, 3, 64, 64))["heatmap"].square().mean().backward()
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        network.eval().zero_grad()
+        assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
     def test_save_and_load(self, network, tmp_path):
         torch.save(network.state_dict(), tmp_path / "weights.pt")
         other = self.build().eval()

@@ -1,9 +1,7 @@
 from functools import partial
 
 import pytest
-import torch
 
-from cellmark.heatmaps.codec import GaussianCodec
 from cellmark.models.compact import CompactBackbone
 from cellmark.models.deconv import DeconvDecoder
 from cellmark.models.network import Network
@@ -41,6 +39,13 @@ def test_compact_unet_has_about_two_million_parameters():
     assert 1.5e6 < sum(p.numel() for p in network.parameters()) < 3e6
 
 
+def test_the_default_network_keeps_the_names_of_its_weights():
+    """Checkpoints are loaded by these names: whoever changes one makes every trained network unreadable."""
+    names = {key.rsplit(".", 1)[0] for key in Network(CompactBackbone(), UNetDecoder, HEADS).decoder.state_dict()}
+    expected = {f"{part}.{level}.{layer}" for part in ("narrow", "merge") for level in range(4) for layer in (0, 1)}
+    assert names == expected
+
+
 def test_the_reports_layers():
     decoder = DeconvDecoder([512], [32])
     kinds = [[type(layer).__name__ for layer in block] for block in decoder.blocks]
@@ -58,25 +63,3 @@ def test_impossible_pairs_name_both_sides():
         Network(vit_like, partial(UNetDecoder), HEADS)
     with pytest.raises(ValueError, match="one length"):
         CompactBackbone((8, 8), (0,))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("decoder", [UNetDecoder, partial(DeconvDecoder, widths=(64, 32, 32), dropout=0.0)])
-def test_one_blob_at_a_fraction_of_a_pixel_is_learnt_there(decoder):
-    """A network that shifts its output by half a pixel cannot do this after so few steps at every place."""
-    torch.manual_seed(0)
-    places = torch.tensor([[[20.3, 33.6]], [[40.7, 12.2]], [[9.4, 50.1]], [[30.5, 30.5]]])
-    codec, labels = GaussianCodec(sigma=2.0, threshold=0.1), torch.zeros(4, 1, dtype=torch.int64)
-    images = codec.encode(places, labels, torch.ones(4, 1), (64, 64), 1, 1).expand(-1, 3, -1, -1)
-    network = Network(CompactBackbone((16, 32, 64), (0, 0, 0)), decoder, {"heatmap": 1})
-    target = codec.encode(places, labels, torch.ones(4, 1), network.map_size(64, 64), network.stride, 1)
-    optimizer = torch.optim.Adam(network.parameters(), 5e-3)
-    for _ in range(400):
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(network(images)["heatmap"], target)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    with torch.inference_mode():
-        peaks = codec.decode(network(images)["heatmap"].sigmoid(), network.stride)
-    for found, place in zip(peaks, places, strict=True):
-        assert torch.dist(found.points[0], place[0]) < 0.3

@@ -35,6 +35,18 @@ def test_out_indices_choose_levels():
     assert TimmBackbone("resnet18", pretrained=False, out_indices=(1, 2)).reductions == [4, 8]
 
 
+def test_options_reach_the_model():
+    dilated = TimmBackbone("test_resnet", pretrained=False, options={"output_stride": 16})
+    assert dilated.reductions == [2, 4, 8, 16, 16]
+    plain = TimmBackbone("vit_tiny_patch16_224", pretrained=False, options={"dynamic_img_size": True, "depth": 3})
+    assert plain.reductions == [16, 16, 16] and plain.name == "vit_tiny_patch16_224"
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(CellmarkError, match=r"'resnet18': the model does not take these options .*no_such_option"):
+        TimmBackbone("resnet18", pretrained=False, options={"no_such_option": 1})
+
+
 def test_unknown_names_are_refused_with_near_ones():
     with pytest.raises(CellmarkError, match=r"'resnet19': timm has no model.*resnet18"):
         TimmBackbone("resnet19", pretrained=False)

@@ -31,11 +31,15 @@ class DeconvDecoder(nn.Module):
             dropout: probability of dropping a channel, in the first three blocks.
 
         Raises:
-            ValueError: more blocks than the deepest reduction can be doubled.
+            ValueError: the deepest reduction cannot be halved as often as there are blocks.
         """
         super().__init__()
-        if 2 ** len(widths) > reductions[-1]:
-            raise ValueError(f"{len(widths)} doublings exceed the backbone's deepest reduction {reductions[-1]}")
+        if not widths or reductions[-1] % 2 ** len(widths):
+            halvings = (reductions[-1] & -reductions[-1]).bit_length() - 1
+            raise ValueError(
+                f"{len(widths)} doublings do not fit the backbone's deepest reduction {reductions[-1]}: "
+                f"decoder.widths must have 1 to {halvings} values"
+            )
         self.out_channels = widths[-1]
         self.stride = reductions[-1] // 2 ** len(widths)
         inputs = [channels[-1], *widths[:-1]]

@@ -66,7 +66,8 @@ class Network(nn.Module):
             built = decoder(channels=parts.channels, reductions=parts.reductions)
         except ValueError as error:
             name = getattr(decoder, "func", decoder).__name__
-            raise ValueError(f"decoder {name} on backbone {type(backbone).__name__}: {error}") from error
+            base = f"{type(backbone).__name__} {getattr(backbone, 'name', '')}".rstrip()
+            raise ValueError(f"decoder {name} on backbone {base}: {error}") from error
         self.backbone = backbone
         self.decoder = built
         outputs = cast(Decoder, built)
@@ -75,9 +76,11 @@ class Network(nn.Module):
         self.heads = nn.ModuleDict(
             {name: nn.Conv2d(outputs.out_channels, count, 3, padding=1) for name, count in heads.items()}
         )
-        for head in self.heads.values():
+        for name, head in self.heads.items():
             nn.init.normal_(cast(nn.Conv2d, head).weight, std=0.01)
-            nn.init.constant_(cast(Tensor, head.bias), -math.log((1 - PRIOR) / PRIOR))
+            # Only the heatmap holds logits of something rare
+            bias = -math.log((1 - PRIOR) / PRIOR) if name == "heatmap" else 0.0
+            nn.init.constant_(cast(Tensor, head.bias), bias)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 

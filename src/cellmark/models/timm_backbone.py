@@ -2,7 +2,7 @@
 
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 import timm
@@ -21,6 +21,7 @@ class TimmBackbone(nn.Module):
     """The multi-scale features of a timm model.
 
     Attributes:
+        name: timm's name of the model.
         channels: channels of each map, finest first.
         reductions: input pixels per pixel of each map.
     """
@@ -30,6 +31,7 @@ class TimmBackbone(nn.Module):
         name: str,
         pretrained: bool | Literal["required"] = True,
         out_indices: Sequence[int] | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         """Creates the model.
 
@@ -38,10 +40,12 @@ class TimmBackbone(nn.Module):
             pretrained: load ImageNet weights; when they cannot be had (no network, no cache) ``True`` warns
                 and goes on with random weights, ``required`` is an error.
             out_indices: which of timm's feature levels to use; all by default.
+            options: further arguments of the model, for instance ``output_stride: 16``, or
+                ``dynamic_img_size: true``, with which plain vision transformers take pictures of any size.
 
         Raises:
-            CellmarkError: timm does not know the name, the model has no multi-scale features, or the weights
-                are required and cannot be had.
+            CellmarkError: timm does not know the name or an option, the model has no multi-scale features, or
+                the weights are required and cannot be had.
         """
         super().__init__()
         if pretrained not in (True, False, "required"):
@@ -49,7 +53,8 @@ class TimmBackbone(nn.Module):
         if not timm.is_model(name):
             near = difflib.get_close_matches(name, timm.list_models(), n=5)
             raise CellmarkError(f"backbone {name!r}: timm has no model of that name (near: {', '.join(near)})")
-        self.model = _create(name, pretrained, out_indices)
+        self.name = name
+        self.model = _create(name, pretrained, out_indices, options or {})
         levels = cast(FeatureInfo, self.model.feature_info)
         self.channels: list[int] = levels.channels()
         self.reductions: list[int] = levels.reduction()
@@ -76,13 +81,17 @@ class TimmBackbone(nn.Module):
             raise CellmarkError(f"backbone {name!r} gives maps of {shapes} where {expected} were expected")
 
 
-def _create(name: str, pretrained: bool | str, out_indices: Sequence[int] | None) -> nn.Module:
-    options: dict[str, Any] = {"features_only": True}
+def _create(
+    name: str, pretrained: bool | str, out_indices: Sequence[int] | None, options: Mapping[str, Any]
+) -> nn.Module:
+    options = {**options, "features_only": True}
     if out_indices is not None:
         options["out_indices"] = tuple(out_indices)
     try:
         model: nn.Module = timm.create_model(name, pretrained=False, **options)
         cast(FeatureInfo, model.feature_info).reduction()
+    except TypeError as error:
+        raise CellmarkError(f"backbone {name!r}: the model does not take these options ({error})") from error
     except (RuntimeError, AttributeError, ValueError) as error:
         raise CellmarkError(f"backbone {name!r}: timm gives no multi-scale features ({error})") from error
     if not pretrained:
