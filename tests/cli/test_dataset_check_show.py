@@ -3,12 +3,16 @@ import sys
 
 import pytest
 
-from cellmark.cli.dataset_show import evenly
+from cellmark.cli.dataset_show import evenly, versions
 from cellmark.cli.main import run_verb
+from cellmark.data.augment import Augment
+from cellmark.data.augmentation.projective import Rotation
+from cellmark.data.augmentation.warp import Warp
+from cellmark.data.check import load_root
 from cellmark.data.images import read_image
 from cellmark.errors import CellmarkError
 from tests.cli.test_main import composed
-from tests.data.broken import edit, sound_folder
+from tests.data.broken import VISIBILITY, edit, sound_folder
 
 
 @pytest.fixture
@@ -49,11 +53,56 @@ def test_show_writes_a_sheet_for_each_folder(root, tmp_path, capsys):
     assert all(read_image(path).std() > 10 for path in paths)
 
 
-def test_show_needs_a_number_of_images(root, tmp_path):
-    for value in ("0", "1.5", "many"):
-        config = composed("dataset_show", f"data.root={root}", f"output_dir={tmp_path}", f"images={value}")
-        with pytest.raises(CellmarkError, match="a whole number from 1 up"):
-            run_verb("dataset_show", config)
+def test_show_draws_what_a_network_will_be_fed(root, tmp_path, capsys):
+    (root / "b").rename(tmp_path / "b")
+    overrides = [f"data.root={root}", f"output_dir={tmp_path / 'sheets'}", "augment=strong", "size=[96,64]"]
+    assert run_verb("dataset_show", composed("dataset_show", *overrides)) == 0
+    names = ["a.png", "a_augmented.png", "overview.png"]
+    assert capsys.readouterr().out.split() == [str(tmp_path / "sheets" / name) for name in names]
+    sheet = read_image(tmp_path / "sheets" / "a_augmented.png")
+    assert sheet.shape[1] > 5 * 300 and sheet.shape[0] > 8 * 300  # 4 images, 5 versions, cells and heatmaps
+
+
+def test_versions_are_drawn_anew_for_each_image_folder_and_seed(root):
+    folder, augment = load_root(root, VISIBILITY)[0], Augment([Warp([Rotation([-180, 180])])])
+
+    def angles(*seed):
+        rows = versions(folder, augment, (64, 96), VISIBILITY, seed)
+        assert [len(row) for row in rows] == [5] * 4
+        return [row[number].points[:2].round(3).tolist() for row in rows for number in range(1, 5)]
+
+    assert angles(1, 0) == angles(1, 0)
+    drawn = angles(1, 0) + angles(1, 1) + angles(2, 0)
+    assert all(one != other for number, one in enumerate(drawn) for other in drawn[:number])
+
+
+def test_the_targets_shown_are_those_of_training():
+    train, show = composed("train", "data.root=x"), composed("dataset_show", "data.root=x")
+    assert show.codec == train.task.codec
+    assert show.size == train.data.size
+    assert show.stride == train.decoder.max_stride
+    assert show.augment.transforms == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("images=0", "images=0: a whole number from 1 up"),
+        ("images=1.5", "images=1.5: a whole number from 1 up"),
+        ("images=many", "images=many: a whole number from 1 up"),
+        ("stride=0", "stride=0: a whole number from 1 up"),
+        ("seed=-1", "seed=-1: a whole number from 0 up"),
+        ("size=[256]", r"size=\[256\]: height and width"),
+        ("size=[256,0]", "size=0: a whole number from 1 up"),
+        ("+colour=red", "nothing reads the key colour"),
+        ("+codec.sigmas=1", "nothing reads the key codec.sigmas"),
+    ],
+)
+def test_show_refuses_what_it_cannot_draw(setting, message, root, tmp_path):
+    config = composed("dataset_show", f"data.root={root}", f"output_dir={tmp_path / 'sheets'}", setting)
+    with pytest.raises(CellmarkError, match=message):
+        run_verb("dataset_show", config)
+    assert not (tmp_path / "sheets").exists()
 
 
 def test_images_are_chosen_evenly():

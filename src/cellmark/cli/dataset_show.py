@@ -1,50 +1,91 @@
-"""``cellmark dataset_show``: contact sheets of annotated images, black cells red and white cells blue."""
+"""``cellmark dataset_show``: contact sheets of annotated images, black cells red and white cells blue.
+
+With an augmentation, also sheets of augmented samples with their target heatmaps: what a network will be fed.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
+from cellmark.data.augment import Augment
 from cellmark.data.check import load_root
 from cellmark.data.coco import Visibility, class_names, classes_of, resolve_visibility
+from cellmark.data.dataset import load_sample
 from cellmark.data.images import read_image
 from cellmark.data.json_entries import printable
-from cellmark.data.records import Folder, ImageRecord
+from cellmark.data.records import Folder, ImageRecord, Sample
 from cellmark.errors import CellmarkError
 from cellmark.files import write_png
+from cellmark.viz.augmented import augmented_sheet
 from cellmark.viz.overlay import draw_cells
 from cellmark.viz.sheet import contact_sheet
 
 TILE, COLUMNS = 384, 4  # of a folder's sheet
 OVERVIEW_TILE, OVERVIEW_IMAGES = 256, 4  # each image plain and annotated
+AUGMENTED_IMAGES, VERSIONS = 4, 4  # of each image, beside the one that it starts from
 
 
-def run(*, data: DictConfig, output_dir: str, images: int) -> int:
+def run(
+    *,
+    data: DictConfig,
+    output_dir: str,
+    images: int,
+    augment: DictConfig,
+    size: Sequence[int],
+    stride: int,
+    seed: int,
+    codec: DictConfig,
+) -> int:
     """Writes a sheet for each folder and an overview of all, and prints their paths.
 
     Args:
         data: ``root``, the folder of folders, and ``visibility_to_class``, v -> class name or null.
         output_dir: folder for the sheets.
         images: how many images of each folder, chosen evenly.
+        augment: config of an ``Augment``; with transforms in it, there is a sheet of augmented samples for each folder.
+        size: height and width of the network's input in pixels.
+        stride: input pixels per pixel of the target heatmaps.
+        seed: of the augmentation.
+        codec: config of what renders the target heatmaps.
 
     Returns:
         The exit status 0; images with a problem are left out, and logged.
     """
-    if type(images) is not int or images < 1:
-        raise CellmarkError(f"images={images}: a whole number from 1 up is needed")
-    visibility = resolve_visibility(data.visibility_to_class, class_names(data.visibility_to_class))
+    _check_number("images", images, least=1)
+    classes = class_names(data.visibility_to_class)
+    visibility = resolve_visibility(data.visibility_to_class, classes)
+    augmentation, renderer = instantiate(augment), instantiate(codec)
+    if len(size) != 2:
+        raise CellmarkError(f"size={list(size)}: height and width are needed")
+    for name, value, least in (*(("size", side, 1) for side in size), ("stride", stride, 1), ("seed", seed, 0)):
+        _check_number(name, value, least)
     folders = load_root(Path(data.root), visibility, on_error="skip")
-    console, target = Console(soft_wrap=True, highlight=False, markup=False), Path(output_dir)
-    for folder in folders:
-        path = target / f"{folder.name}.png"
-        write_png(path, folder_sheet(folder, images, visibility))
-        console.print(printable(str(path)))
-    path = target / "overview.png"
-    write_png(path, overview(folders, visibility))
-    console.print(printable(str(path)))
+    target = Path(output_dir)
+    for number, folder in enumerate(folders):
+        _write(target / f"{folder.name}.png", folder_sheet(folder, images, visibility))
+        if augment.transforms:
+            rows = versions(folder, augmentation, (size[0], size[1]), visibility, (seed, number))
+            title = f"{folder.name}: as it is, and {VERSIONS} times augmented"
+            sheet = augmented_sheet(rows, renderer, stride, len(classes), title)
+            _write(target / f"{folder.name}_augmented.png", sheet)
+    _write(target / "overview.png", overview(folders, visibility))
     return 0
+
+
+def versions(
+    folder: Folder, augment: Augment, size: tuple[int, int], visibility: Visibility, seed: tuple[int, int]
+) -> list[list[Sample]]:
+    """Some samples of a folder, each as it is and in several augmented versions, drawn anew for each image."""
+    rows = []
+    for index, record in enumerate(evenly(folder.images, AUGMENTED_IMAGES)):
+        sample = load_sample(folder.name, record, size, visibility)
+        seeds = np.random.SeedSequence([*seed, index]).generate_state(VERSIONS).tolist()
+        rows.append([sample, *(augment(sample, one) for one in seeds)])
+    return rows
 
 
 def folder_sheet(folder: Folder, images: int, visibility: Visibility) -> np.ndarray:
@@ -90,3 +131,13 @@ def _labels(record: ImageRecord, visibility: Visibility) -> np.ndarray:
 
 def _cells(record: ImageRecord, visibility: Visibility) -> int:
     return int((_labels(record, visibility) >= 0).sum())
+
+
+def _check_number(name: str, value: int, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise CellmarkError(f"{name}={value}: a whole number from {least} up is needed")
+
+
+def _write(path: Path, sheet: np.ndarray) -> None:
+    write_png(path, sheet)
+    Console(soft_wrap=True, highlight=False, markup=False).print(printable(str(path)))
