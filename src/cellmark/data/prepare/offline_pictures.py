@@ -1,0 +1,117 @@
+"""Writes the pictures of an offline set, in several processes."""
+
+import os
+import shutil
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cellmark.data.images import read_image
+from cellmark.data.prepare.offline_entries import Variant
+from cellmark.data.prepare.steps import Picture, Settings
+from cellmark.data.prepare.variants import Chain, make_variants, variant_name
+from cellmark.data.records import ImageRecord
+from cellmark.errors import CellmarkError
+from cellmark.files import write_bytes
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to copy, and its variants to make.
+
+    Attributes:
+        record: the original.
+        folder: name of its folder.
+        file_name: its name in that folder, as the COCO file states it.
+        target: the new folder.
+        chains: the variants.
+        seed: seed of all randomness.
+        settings: how strong the steps are.
+    """
+
+    record: ImageRecord
+    folder: str
+    file_name: str
+    target: Path
+    chains: Sequence[Chain]
+    seed: int
+    settings: Settings
+
+
+def write_pictures(jobs: Sequence[Job], workers: int | None) -> Generator[list[Variant], None, None]:
+    """Copies the pictures and writes their variants, with a bar on a terminal.
+
+    Args:
+        jobs: the pictures.
+        workers: processes; None = one for each core that may be used.
+
+    Yields:
+        The variants of each picture, in the order of the jobs.
+    """
+    count = min(_cores() if workers is None else workers, len(jobs))
+    with _progress(len(jobs)) as advance:
+        if count <= 1:
+            for job in jobs:
+                yield _write_picture(job)
+                advance()
+            return
+        # spawn: a fork of a process that holds threads of other libraries may hang
+        with ProcessPoolExecutor(count, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+            try:
+                for variants in pool.map(_write_picture, jobs):
+                    yield variants
+                    advance()
+            finally:
+                pool.shutdown(cancel_futures=True)  # else the end of every job is waited for, even after an error
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, and no output at all where there is none."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda: None
+        return
+    columns = (TextColumn("warping"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda: progress.advance(task)
+
+
+def _write_picture(job: Job) -> list[Variant]:
+    """Copies a picture and writes its variants."""
+    copy = job.target / job.file_name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(job.record.path, copy)
+    if not job.chains:
+        return []
+    original = Picture(read_image(job.record.path), job.record.codes)
+    key = (job.seed, job.folder, job.file_name)
+    variants: list[Variant] = []
+    try:
+        for chain, picture in make_variants(original, job.chains, key, job.settings):
+            _write_image(job.target / variant_name(chain, job.file_name), picture.image)
+            variants.append(Variant(job.record.id, chain, picture.codes, picture.redraws))
+    except CellmarkError as error:
+        raise CellmarkError(f"{job.record.path}: {error}") from error
+    return variants
+
+
+def _write_image(path: Path, image: np.ndarray) -> None:
+    """Writes uint8 (H, W, 3) RGB in the format of the suffix."""
+    done, content = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise CellmarkError(f"OpenCV could not write it as {path.name}")
+    write_bytes(path, content.tobytes())

@@ -1,0 +1,154 @@
+"""The steps that change a picture together with its keypoints."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import get_args
+
+import cv2
+import numpy as np
+
+from cellmark.data.prepare.displacement import Border, Warp, draw_unfolded
+from cellmark.data.prepare.random_fields import Crumpling, SmoothField
+from cellmark.data.prepare.warps import Curvature, Rotation
+from cellmark.data.records import NOT_LABELLED, Code
+from cellmark.errors import CellmarkError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How strong the steps are; a pair is the range that a value is drawn from, uniformly.
+
+    Attributes:
+        curvature: largest slide of the curved picture as a share of its width; the report's.
+        wrinkles: wrinkles of the crumpled picture; the report's.
+        wrinkle_intensity: factor of the displacement that they make; the report's.
+        smooth_strength: root mean square displacement of the smooth field, pixels for a picture of 512 px.
+        degrees: angle of the rotations; the report's.
+        noise: standard deviation of the Gaussian noise, grey levels; the report states none.
+        contrast: factor of the distance from the mean grey level; the report states none.
+        border: what a warp shows from outside the picture, see `Warp.warp`; the report's.
+    """
+
+    curvature: float = 0.2
+    wrinkles: int = 3
+    wrinkle_intensity: float = 0.3
+    smooth_strength: float = 8.0
+    degrees: tuple[float, float] = (0.0, 90.0)
+    noise: tuple[float, float] = (5.0, 20.0)
+    contrast: tuple[float, float] = (0.5, 1.5)
+    border: Border = "white"
+
+    def __post_init__(self) -> None:
+        """Refuses what has no meaning."""
+        for name in ("degrees", "noise", "contrast"):
+            pair = getattr(self, name)
+            if len(pair) != 2 or not -math.inf < pair[0] <= pair[1] < math.inf:
+                raise CellmarkError(f"{name}={list(pair)}: two numbers are needed, first <= second")
+        for name in ("wrinkles", "wrinkle_intensity", "smooth_strength"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise CellmarkError(f"{name}={getattr(self, name)}: must not be negative")
+        if not math.isfinite(self.curvature):
+            raise CellmarkError(f"curvature={self.curvature}: must be finite")
+        if min(*self.noise, *self.contrast) < 0:
+            raise CellmarkError(f"noise={list(self.noise)}, contrast={list(self.contrast)}: must not be negative")
+        if self.border not in get_args(Border):
+            raise CellmarkError(f"border={self.border!r}: not one of {', '.join(get_args(Border))}")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with its codes.
+
+    Attributes:
+        image: uint8 (H, W, 3) RGB.
+        codes: the codes on it.
+        redraws: random fields that folded over the code and were drawn again in the last step.
+    """
+
+    image: np.ndarray
+    codes: tuple[Code, ...]
+    redraws: int = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        height, width = self.image.shape[:2]
+        return width, height
+
+    @property
+    def points(self) -> np.ndarray:
+        """The labelled keypoints of all codes, float64 (N, 2)."""
+        points = [code.keypoints[code.keypoints[:, 2] != NOT_LABELLED, :2] for code in self.codes]
+        return np.concatenate([np.empty((0, 2)), *points])
+
+
+Step = Callable[[Picture, np.random.Generator, Settings], Picture]
+
+
+def curved(picture: Picture, rng: np.random.Generator, settings: Settings) -> Picture:
+    """The report's curvature; nothing in it is random."""
+    return warped(picture, Curvature(picture.size, settings.curvature), settings.border)
+
+
+def crumpled(picture: Picture, rng: np.random.Generator, settings: Settings) -> Picture:
+    """The report's crumpling."""
+    field, redraws = draw_unfolded(
+        lambda rng: Crumpling.draw(rng, picture.size, settings.wrinkle_intensity, settings.wrinkles),
+        rng,
+        picture.points,
+    )
+    return warped(picture, field, settings.border, redraws)
+
+
+def smooth(picture: Picture, rng: np.random.Generator, settings: Settings) -> Picture:
+    """A smooth random field."""
+    field, redraws = draw_unfolded(
+        lambda rng: SmoothField.draw(rng, picture.size, settings.smooth_strength), rng, picture.points
+    )
+    return warped(picture, field, settings.border, redraws)
+
+
+def rotated(picture: Picture, rng: np.random.Generator, settings: Settings) -> Picture:
+    """A turn about the centre by a random angle."""
+    return warped(picture, Rotation(picture.size, float(rng.uniform(*settings.degrees))), settings.border)
+
+
+def noise(picture: Picture, rng: np.random.Generator, settings: Settings) -> Picture:
+    """Gaussian noise, independent in every pixel and channel."""
+    grains = rng.standard_normal(picture.image.shape, np.float32) * np.float32(rng.uniform(*settings.noise))
+    return replace(picture, image=np.rint(picture.image + grains).clip(0, 255).astype(np.uint8), redraws=0)
+
+
+def contrast(picture: Picture, rng: np.random.Generator, settings: Settings) -> Picture:
+    """The grey levels nearer to their mean, or further from it."""
+    mean, factor = float(picture.image.mean()), float(rng.uniform(*settings.contrast))
+    levels = np.rint(mean + factor * (np.arange(256) - mean)).clip(0, 255).astype(np.uint8)
+    return replace(picture, image=cv2.LUT(picture.image, levels), redraws=0)
+
+
+def warped(picture: Picture, warp: Warp, border: Border, redraws: int = 0) -> Picture:
+    """The picture and its keypoints, bent; a keypoint that leaves the picture becomes v = 0, where it went."""
+    codes = tuple(_warped_code(code, warp) for code in picture.codes)
+    return Picture(warp.warp(picture.image, border), codes, redraws)
+
+
+def _warped_code(code: Code, warp: Warp) -> Code:
+    """Keypoints that are not labelled stay as they are: their place means nothing, and may have no inverse."""
+    keypoints = code.keypoints.copy()
+    labelled = np.flatnonzero(keypoints[:, 2] != NOT_LABELLED)
+    moved = warp.move(keypoints[labelled, :2])
+    keypoints[labelled, :2] = moved
+    keypoints[labelled[~warp.inside(moved)], 2] = NOT_LABELLED
+    return replace(code, keypoints=keypoints)
+
+
+STEPS: Mapping[str, Step] = {
+    "curved": curved,
+    "crumpled": crumpled,
+    "smooth": smooth,
+    "rotated1": rotated,
+    "rotated2": rotated,
+    "noise": noise,
+    "contrast": contrast,
+}

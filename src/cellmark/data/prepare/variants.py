@@ -1,0 +1,70 @@
+"""Variants of a picture: chains of steps, and the named sets of them.
+
+A chain names the steps in the order in which they are applied: ``("curved", "rotated1")`` turns the curved
+picture. The variant's file is named by the same steps, the last one first: ``rotated1_curved_<name>``.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from cellmark.data.prepare.steps import STEPS, Picture, Settings
+from cellmark.errors import CellmarkError
+
+Chain = tuple[str, ...]
+
+
+_ELEMENTARY = ("rotated1", "rotated2", "noise", "contrast")
+SETS: Mapping[str, tuple[Chain, Chain]] = {  # name: the warps, and what is done to the original and to each of them
+    "warps": (("curved", "crumpled"), ()),
+    "warps_smooth": (("curved", "crumpled", "smooth"), ()),
+    "elementary": ((), _ELEMENTARY),
+    "all": (("curved", "crumpled"), _ELEMENTARY),
+}
+
+
+def chains_of(name: str) -> list[Chain]:
+    """The variants of a named set, the original left out; each comes after the one that it is made from.
+
+    Raises:
+        CellmarkError: there is no such set.
+    """
+    if name not in SETS:
+        raise CellmarkError(f"variants={name!r}: not one of {', '.join(SETS)}")
+    warps, after = SETS[name]
+    bases: list[Chain] = [(), *((warp,) for warp in warps)]
+    return bases[1:] + [(*base, step) for base in bases for step in after]
+
+
+def variant_name(chain: Chain, file_name: str) -> str:
+    """The name of the variant's file, in the same place as ``file_name``."""
+    path = PurePosixPath(file_name)
+    return str(path.with_name("_".join((*reversed(chain), path.name))))
+
+
+def make_variants(
+    picture: Picture, chains: Sequence[Chain], key: Sequence[object], settings: Settings
+) -> Iterator[tuple[Chain, Picture]]:
+    """Makes the variants of a picture.
+
+    Args:
+        picture: the original.
+        chains: what to make, as `chains_of` orders them.
+        key: seed, folder and file: with the chain, it decides all that is random.
+        settings: how strong the steps are.
+
+    Raises:
+        CellmarkError: a random field folds however often it is drawn.
+    """
+    made: dict[Chain, Picture] = {(): picture}
+    for chain in chains:
+        made[chain] = STEPS[chain[-1]](made[chain[:-1]], _generator(*key, *chain), settings)
+        yield chain, made[chain]
+
+
+def _generator(*key: object) -> np.random.Generator:
+    """The same numbers for the same key, whatever else is drawn before or elsewhere."""
+    digest = hashlib.sha256("\0".join(map(str, key)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
