@@ -1,0 +1,1 @@
+"""Callbacks of the trainer: pictures, curves, energy. Named in ``conf/callbacks``."""
