@@ -21,6 +21,7 @@ GROUPS = (
     "trainer",
     "logger",
     "callbacks",
+    "metrics",
 )
 CHECKOUT = Path(__file__).parents[2]
 
@@ -53,7 +54,7 @@ def test_every_config_builds_what_it_names(group, option, tmp_path):
         *(["backbone.pretrained=false"] if group == "backbone" and option != "compact" else []),
     )
     config = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
-    nodes = config[group].values() if group in ("logger", "callbacks") else [config[group]]
+    nodes = config[group].values() if group in ("logger", "callbacks", "metrics") else [config[group]]
     for node in nodes:
         assert instantiate(node) is not None
 

@@ -23,6 +23,8 @@ FAST += [
     "scheduler=one_cycle",
     "augment=none",
     "callbacks.progress=null",
+    "callbacks.pictures=null",
+    "callbacks.curves=null",
     "trainer.log_every_n_steps=1",
 ]
 
@@ -64,7 +66,7 @@ def test_the_best_checkpoint_has_the_lowest_validation_mse(run):
 
 def test_evaluation_gives_the_number_of_training(run, plain_root):
     data = composed("evaluate", f"data.root={plain_root}", "data.test_folder=fold0", "ckpt=x", "data.num_workers=0")
-    metrics, _, _ = evaluate(str(run.folder / "checkpoints/best.ckpt"), data.data, data.trainer)
+    metrics, _, _ = evaluate(str(run.folder / "checkpoints/best.ckpt"), data.data, data.trainer, data.metrics)
     for name in ("mse", "cell_f1_50", "cell_f1_25", "loc_error_px"):
         assert metrics[f"test/{name}"] == pytest.approx(run.metrics[f"val/{name}"], rel=1e-4)
 
@@ -222,8 +224,13 @@ def test_a_test_folder_is_measured_at_the_end(plain_root, tmp_path):
 
 
 def test_unified_mode(plain_root, tmp_path):
-    mapping = "data.visibility_to_class={0:null,1:cell,2:cell}"
-    done = training(plain_root, tmp_path / "a", "trainer.max_epochs=2", "task.classes=[cell]", mapping)
+    """One key, through training, evaluation and prediction."""
+    done = training(plain_root, tmp_path / "a", "trainer.max_epochs=2", "mode=unified")
+    assert done.task.network.heads["heatmap"].out_channels == 1
+    settings = [f"ckpt={done.folder}/checkpoints/best.ckpt", f"data.root={plain_root}", f"output_dir={tmp_path}/e"]
+    run_verb("evaluate", composed("evaluate", *settings, "data.num_workers=0", "pictures=1"))
+    summary = json.loads((tmp_path / "e/summary.json").read_text())
+    assert "test/cell_f1_50" in summary["metrics"] and "test/cell_f1_50/black" not in summary["metrics"]
     settings = [
         f"input={plain_root}/fold0",
         f"ckpt={done.folder}/checkpoints/best.ckpt",

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from cellmark.errors import CellmarkError
 from cellmark.tasks.schedules import one_cycle, plateau
 
 
@@ -30,3 +31,8 @@ def test_one_cycle_rises_to_the_rate_and_ends_near_nothing():
         rates.append(adam.param_groups[0]["lr"])
     assert max(rates) == pytest.approx(0.01) and 25 <= rates.index(max(rates)) <= 30
     assert rates[-1] < 1e-5
+
+
+def test_one_cycle_needs_an_end():
+    with pytest.raises(CellmarkError, match=r"set trainer\.max_epochs"):
+        one_cycle(optimizer(), total_steps=float("inf"), monitor="val/mse", mode="min")

@@ -18,15 +18,13 @@ from cellmark.files import write_json, write_png
 from cellmark.tasks.cells import CellTask
 from cellmark.tasks.checkpoint import Model, load_checkpoint
 from cellmark.tasks.predictor import Predictor
-from cellmark.viz.heatmap import blend_heatmaps
-from cellmark.viz.overlay import draw_cells
-from cellmark.viz.sheet import contact_sheet
+from cellmark.viz.prediction_sheet import PredictionRow, prediction_sheet
 
 PICTURE = 384  # pixels, side of a picture on the sheet
 
 
 def evaluate(
-    ckpt: str, data: DictConfig, trainer: DictConfig, seed: int = 1
+    ckpt: str, data: DictConfig, trainer: DictConfig, metrics: DictConfig, seed: int = 1
 ) -> tuple[dict[str, float], Model, FoldersDataModule]:
     """Tests a checkpoint on one folder of ``data.root``, or on all of them.
 
@@ -41,27 +39,36 @@ def evaluate(
         size=model.size,
         visibility_to_class=model.visibility_to_class,
     )
-    task = CellTask(model.network, model.codec, model.classes)
+    task = CellTask(model.network, model.codec, model.classes, instantiate(metrics))
     progress = RichProgressBar()
     tester: L.Trainer = instantiate(trainer, logger=False, callbacks=[progress], enable_checkpointing=False)
     (values,) = tester.test(task, datamodule=datamodule, verbose=False)
     return {key: float(value) for key, value in values.items()}, model, datamodule
 
 
-def run(*, ckpt: str, data: DictConfig, trainer: DictConfig, seed: int, pictures: int, output_dir: str) -> None:
+def run(
+    *,
+    ckpt: str,
+    data: DictConfig,
+    trainer: DictConfig,
+    metrics: DictConfig,
+    seed: int,
+    pictures: int,
+    output_dir: str,
+) -> None:
     """Runs the verb with the keys of ``conf/evaluate.yaml``."""
     started, folder = time.perf_counter(), Path(output_dir)
     if (folder / "summary.json").exists():
         raise CellmarkError(f"{folder}: already holds an evaluation; name another output_dir")
-    metrics, model, datamodule = evaluate(ckpt, data, trainer, seed)
+    values, model, datamodule = evaluate(ckpt, data, trainer, metrics, seed)
     counts = {"images": sum(len(f.images) for f in datamodule.folders["test"])}
     sheet = folder / "predictions.png"
     write_png(sheet, _sheet(model, datamodule.dataset("test"), pictures))
     write_json(
         folder / "summary.json",
-        summary(metrics, counts, time.perf_counter() - started) | {"checkpoint": ckpt},
+        summary(values, counts, time.perf_counter() - started) | {"checkpoint": ckpt},
     )
-    print_metrics(metrics, title=f"{ckpt} on {', '.join(datamodule.folder_names('test'))}")
+    print_metrics(values, title=f"{ckpt} on {', '.join(datamodule.folder_names('test'))}")
     Console(soft_wrap=True, highlight=False, markup=False).print(
         f"metrics   {folder / 'summary.json'}\npictures  {sheet}"
     )
@@ -70,16 +77,11 @@ def run(*, ckpt: str, data: DictConfig, trainer: DictConfig, seed: int, pictures
 def _sheet(model: Model, dataset: CellDataset, count: int) -> np.ndarray:
     """Picture, truth, prediction and heatmaps of some samples, evenly chosen, one row each."""
     predictor = Predictor(model)
-    tiles, captions = [], []
+    rows = []
     for index in np.unique(np.linspace(0, len(dataset) - 1, count).round().astype(int)).tolist():
         sample = dataset[0, index]
         (cells,) = predictor([sample.image])
-        tiles += [
-            sample.image,
-            draw_cells(sample.image, sample.points, sample.labels),
-            draw_cells(sample.image, cells.points, cells.labels),
-            blend_heatmaps(sample.image, cells.heatmap),
-        ]
-        captions += [f"{sample.folder}/{sample.path.name}", f"truth: {len(sample.points)} cells"]
-        captions += [f"prediction: {len(cells.points)} cells", "heatmaps"]
-    return contact_sheet(tiles, 4, PICTURE, captions)
+        name = f"{sample.folder}/{sample.path.name}"
+        found = cells.points, cells.labels, cells.heatmap
+        rows.append(PredictionRow(sample.image, sample.points, sample.labels, *found, name))
+    return prediction_sheet(rows, tile=PICTURE)

@@ -22,13 +22,14 @@ VERBS = {
     "dataset_synth": "make folders of synthetic DataMatrix images with the centre of every cell",
     "dataset_check": "list every problem of a folder of COCO folders",
     "dataset_show": "draw contact sheets of annotated images",
+    "configure": "ask for the parts of an experiment and write it down",
     "train": "run one experiment",
     "evaluate": "measure a checkpoint on folders",
     "predict": "find the cells of images",
 }
 
 PATHS = ("input", "output_dir", "ckpt", "data.root")
-GLOBAL_GROUPS = {"paths", "experiment"}  # their content lands at the top level, not under their own name
+GLOBAL_GROUPS = {"paths", "mode", "experiment"}  # their content lands at the top level, not under their own name
 
 
 def main(verb: str | None = None) -> None:

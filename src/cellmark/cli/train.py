@@ -5,13 +5,14 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig, OmegaConf
 
+from cellmark.callbacks.energy import Energy
 from cellmark.cli.results import print_metrics, summary
 from cellmark.data.datamodule import FoldersDataModule
 from cellmark.data.dataset import pitches
@@ -48,12 +49,7 @@ def train(config: DictConfig) -> Training:
     L.seed_everything(config.seed, workers=True, verbose=False)
     datamodule: FoldersDataModule = instantiate(config.data)
     datamodule.setup("fit")
-    recipe = make_recipe(
-        config.model, config.task.codec, datamodule.classes, datamodule.visibility_to_class, datamodule.size
-    )
-    parts = {part: instantiate(config[part]) for part in ("loss", "optimizer", "scheduler")}
-    make_task = instantiate(config.task, _partial_=True, _convert_="all")
-    task: CellTask = make_task(network=instantiate(config.model), recipe=recipe, **parts)
+    task = build_task(config, datamodule)
     _warn_of_close_cells(datamodule, task.network.stride)
     trainer: L.Trainer = instantiate(
         config.trainer,
@@ -64,7 +60,9 @@ def train(config: DictConfig) -> Training:
     write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
     with warnings.catch_warnings():  # the CSV logger shares the run folder with everybody else
         warnings.filterwarnings("ignore", "Experiment logs directory", UserWarning)
+        fit_started = time.perf_counter()
         trainer.fit(task, datamodule=datamodule)
+        fit_seconds = time.perf_counter() - fit_started
     fitted = {
         key: float(trainer.callback_metrics[key])
         for key in ("train/loss", "train/mse")
@@ -74,9 +72,21 @@ def train(config: DictConfig) -> Training:
     best = saver.best_model_path if isinstance(saver, ModelCheckpoint) else ""
     metrics = fitted | _final(trainer, task, datamodule, best)
     counts = {"parameters": sum(p.numel() for p in task.network.parameters()), "images": datamodule.counts()}
-    seconds = time.perf_counter() - started
-    write_json(folder / "summary.json", summary(metrics, counts, seconds) | {"checkpoint": best or None})
+    costs = {"fit_seconds": round(fit_seconds, 2)} | _energy(trainer)
+    content = summary(metrics, counts, time.perf_counter() - started)
+    write_json(folder / "summary.json", content | costs | {"checkpoint": best or None})
     return Training(metrics, trainer, task, datamodule, folder)
+
+
+def build_task(config: DictConfig, datamodule: FoldersDataModule) -> CellTask:
+    """Network, loss, metrics, optimizer and scheduler joined; parts that do not fit together are refused here."""
+    recipe = make_recipe(
+        config.model, config.task.codec, datamodule.classes, datamodule.visibility_to_class, datamodule.size
+    )
+    parts = {part: instantiate(config[part]) for part in ("metrics", "loss", "optimizer", "scheduler")}
+    make_task = instantiate(config.task, _partial_=True, _convert_="all")
+    task: CellTask = make_task(network=instantiate(config.model), recipe=recipe, **parts)
+    return task
 
 
 def _final(trainer: L.Trainer, task: CellTask, datamodule: FoldersDataModule, best: str) -> dict[str, float]:
@@ -86,6 +96,12 @@ def _final(trainer: L.Trainer, task: CellTask, datamodule: FoldersDataModule, be
     if datamodule.folders["test"]:
         values += trainer.test(task, datamodule=datamodule, **options)
     return {key: float(value) for part in values for key, value in part.items()}
+
+
+def _energy(trainer: L.Trainer) -> dict[str, float | None]:
+    """``kwh`` and ``kg_co2`` of the fit, null where nothing measured them."""
+    meters = [callback for callback in cast(Any, trainer).callbacks if isinstance(callback, Energy)]
+    return dict(meters[0].total()) if meters else {"kwh": None, "kg_co2": None}
 
 
 def _warn_of_close_cells(datamodule: FoldersDataModule, stride: int) -> None:

@@ -1,20 +1,20 @@
 """The task: find the cells. The only place that knows network, codec, loss and metrics."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import lightning as L
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric
 
 from cellmark.data.batch import Batch
 from cellmark.errors import CellmarkError
 from cellmark.heatmaps.codec import GaussianCodec
 from cellmark.heatmaps.targets import Targets
+from cellmark.losses.base import Loss
+from cellmark.losses.maps import Maps
 from cellmark.losses.mse import heatmap_mse
-from cellmark.metrics.cells import CellMetrics
-from cellmark.metrics.heatmap_mse import HeatmapMSE
+from cellmark.metrics.base import GroupedMetric
 from cellmark.models.network import Network
 
 RECIPE = "cellmark"  # key of a checkpoint under which everything lies that inference needs
@@ -33,14 +33,27 @@ class CellTask(L.LightningModule):
         network: Network,
         codec: GaussianCodec,
         classes: Sequence[str],
-        loss: nn.Module | None = None,
+        metrics: Mapping[str, Callable[..., GroupedMetric]] | None = None,
+        loss: Loss | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
         scheduler: Callable[..., dict[str, Any]] | None = None,
         recipe: dict[str, Any] | None = None,
         monitor: str = "val/mse",
         mode: str = "min",
     ) -> None:
-        """Joins the parts; loss, optimizer and scheduler are needed for training only.
+        """Joins the parts.
+
+        Args:
+            network: images to maps.
+            codec: points to heatmaps and back.
+            classes: name of each class.
+            metrics: by any name, called with ``classes`` and ``folders``; for validation and test.
+            loss: for training; where there is one, validation tells it too.
+            optimizer: called with the parameters; for training.
+            scheduler: called as ``cellmark.tasks.schedules`` says; none keeps the learning rate.
+            recipe: what the checkpoint is to carry, of ``cellmark.tasks.checkpoint.make_recipe``.
+            monitor: the metric that selects the best weights.
+            mode: ``min`` or ``max``.
 
         Raises:
             CellmarkError: the network lacks a head that the loss needs, or its heatmap has not one map per class.
@@ -49,11 +62,13 @@ class CellTask(L.LightningModule):
         self.network, self.codec, self.classes, self.loss = network, codec, list(classes), loss
         self.optimizer, self.scheduler, self.recipe = optimizer, scheduler, recipe
         self.monitor, self.mode = monitor, mode
-        self.scores = nn.ModuleDict()
+        self.metrics, self.scores = dict(metrics or {}), nn.ModuleDict()
         heads = list(network.heads)
-        needed = set(getattr(loss, "needs", ())) | {"heatmap"}
+        needed = {"heatmap", *(loss.needs if loss is not None else ())}
         if not needed <= set(heads):
-            raise CellmarkError(f"{type(loss).__name__} needs the heads {sorted(needed)}, the network has {heads}")
+            raise CellmarkError(
+                f"loss {type(loss).__name__} needs the heads {sorted(needed)}, the network has {heads} (model.heads)"
+            )
         maps = cast(nn.Conv2d, network.heads["heatmap"]).out_channels
         if maps != len(self.classes):
             raise CellmarkError(f"the heatmap head has {maps} maps for {len(self.classes)} classes {self.classes}")
@@ -62,8 +77,8 @@ class CellTask(L.LightningModule):
         """Makes the metrics; they count by folder, and only the data module knows the folders."""
         data = cast(Any, self.trainer).datamodule
         for name in {"fit": ["val"], "validate": ["val"], "test": ["test"]}.get(stage, []):
-            cells = CellMetrics(self.classes, data.folder_names(name))
-            self.scores[name] = nn.ModuleDict({"mse": HeatmapMSE(), "cells": cells})
+            made = (make(classes=self.classes, folders=data.folder_names(name)) for make in self.metrics.values())
+            self.scores[name] = nn.ModuleList(made)
 
     def targets(self, batch: Batch) -> Targets:
         """Renders the truth of a batch at the size of the network's maps."""
@@ -71,25 +86,22 @@ class CellTask(L.LightningModule):
         heatmap = self.codec.encode(
             batch.points, batch.labels, batch.pitch, size, self.network.stride, len(self.classes)
         )
-        return Targets(heatmap, batch)
+        return Targets(heatmap, batch, self.network.stride)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The loss of a batch."""
-        assert self.loss is not None
-        outputs, targets = self.network(batch.images), self.targets(batch)
-        loss: Tensor = self.loss(outputs, targets)
-        mse = heatmap_mse(outputs["heatmap"].detach().float().sigmoid(), targets.heatmap).mean()
-        self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(batch))
+        outputs, targets = Maps.of(self.network(batch.images)), self.targets(batch)
+        mse = heatmap_mse(outputs.probabilities.detach(), targets.heatmap).mean()
         self.log("train/mse", mse, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
-        return loss
+        return self._loss("train", outputs, targets)
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Adds a batch to the validation metrics."""
-        self._measure("val", batch)
+    def validation_step(self, batch: Batch, batch_index: int) -> dict[str, Any]:
+        """Adds a batch to the validation metrics; gives callbacks what was predicted, see ``_measure``."""
+        return self._measure("val", batch)
 
-    def test_step(self, batch: Batch, batch_index: int) -> None:
-        """Adds a batch to the test metrics."""
-        self._measure("test", batch)
+    def test_step(self, batch: Batch, batch_index: int) -> dict[str, Any]:
+        """Adds a batch to the test metrics; gives callbacks what was predicted, see ``_measure``."""
+        return self._measure("test", batch)
 
     def on_validation_epoch_end(self) -> None:
         """Logs the validation metrics."""
@@ -105,7 +117,7 @@ class CellTask(L.LightningModule):
         optimizer = self.optimizer(self.network.parameters())
         if self.scheduler is None:
             return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = self.trainer.estimated_stepping_batches  # infinite where only time ends the run
         schedule = self.scheduler(optimizer, total_steps=steps, monitor=self.monitor, mode=self.mode)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
@@ -113,19 +125,36 @@ class CellTask(L.LightningModule):
         """Puts everything that inference needs into the checkpoint."""
         checkpoint[RECIPE] = self.recipe
 
-    def _measure(self, name: str, batch: Batch) -> None:
-        outputs, targets = self.network(batch.images), self.targets(batch)
-        heatmap = outputs["heatmap"].float().sigmoid()
-        scores = cast(nn.ModuleDict, self.scores[name])
-        cast(Metric, scores["mse"]).update(heatmap, targets.heatmap)
-        cast(Metric, scores["cells"]).update(self.codec.decode(heatmap, self.network.stride), batch)
-        if self.loss is not None:
-            self.log(f"{name}/loss", self.loss(outputs, targets), batch_size=len(batch), sync_dist=True)
+    def _loss(self, split: str, outputs: Mapping[str, Tensor], targets: Targets) -> Tensor:
+        """The loss of a batch; logs it and, where it has several terms, each of them unweighted."""
+        assert self.loss is not None
+        terms = self.loss.terms(outputs, targets)
+        loss = self.loss.total(terms)
+        size, train = len(targets.batch), split == "train"
+        self.log(
+            f"{split}/loss", loss, prog_bar=train, on_step=train, on_epoch=True, batch_size=size, sync_dist=not train
+        )
+        for name, value in terms.items() if len(terms) > 1 else ():
+            self.log(f"{split}/loss_{name}", value, on_step=False, on_epoch=True, batch_size=size, sync_dist=not train)
+        return loss
 
-    def _log_scores(self, name: str) -> None:
-        scores = cast(nn.ModuleDict, self.scores[name])
-        values = {"mse": cast(Metric, scores["mse"]).compute(), **cast(Metric, scores["cells"]).compute()}
-        for key, value in values.items():
-            self.log(f"{name}/{key}", value, prog_bar=key in ("mse", "cell_f1_50"))
-        for metric in scores.values():
-            cast(Metric, metric).reset()
+    def _measure(self, split: str, batch: Batch) -> dict[str, Any]:
+        """Adds a batch to the metrics.
+
+        Returns:
+            ``heatmap`` float32 (B, C, h, w) in 0..1, ``peaks`` one per image, and ``mse`` (B,) of the heatmaps.
+        """
+        outputs, targets = Maps.of(self.network(batch.images)), self.targets(batch)
+        heatmap = outputs.probabilities
+        peaks = self.codec.decode(heatmap, self.network.stride)
+        for metric in cast(nn.ModuleList, self.scores[split]):
+            cast(GroupedMetric, metric).update(heatmap, peaks, targets)
+        if self.loss is not None:
+            self._loss(split, outputs, targets)
+        return {"heatmap": heatmap, "peaks": peaks, "mse": heatmap_mse(heatmap, targets.heatmap)}
+
+    def _log_scores(self, split: str) -> None:
+        for metric in cast(nn.ModuleList, self.scores[split]):
+            for key, value in cast(GroupedMetric, metric).compute().items():
+                self.log(f"{split}/{key}", value, prog_bar=key in ("mse", "cell_f1_50"))
+            cast(GroupedMetric, metric).reset()

@@ -3,16 +3,19 @@
 Each is called with the optimizer, the number of optimizer steps of the whole run, and the monitored metric.
 """
 
+import math
 from typing import Any, Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
+from cellmark.errors import CellmarkError
+
 
 def plateau(
     optimizer: Optimizer,
     *,
-    total_steps: int,
+    total_steps: float,
     monitor: str,
     mode: Literal["min", "max"],
     factor: float = 0.7,
@@ -27,7 +30,7 @@ def plateau(
 def one_cycle(
     optimizer: Optimizer,
     *,
-    total_steps: int,
+    total_steps: float,
     monitor: str,
     mode: Literal["min", "max"],
     warmup: float = 0.2,
@@ -40,6 +43,11 @@ def one_cycle(
         monitor: not used: the cycle depends on nothing but time.
         mode: not used.
         warmup: share of the steps on the way up.
+
+    Raises:
+        CellmarkError: the run has no known end.
     """
+    if not math.isfinite(total_steps):
+        raise CellmarkError("scheduler one_cycle needs an end: set trainer.max_epochs")
     highest = [group["lr"] for group in optimizer.param_groups]
-    return {"scheduler": OneCycleLR(optimizer, highest, total_steps, pct_start=warmup), "interval": "step"}
+    return {"scheduler": OneCycleLR(optimizer, highest, int(total_steps), pct_start=warmup), "interval": "step"}
