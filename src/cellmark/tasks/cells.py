@@ -33,7 +33,7 @@ class CellTask(L.LightningModule):
         network: Network,
         codec: GaussianCodec,
         classes: Sequence[str],
-        metrics: Mapping[str, Callable[..., GroupedMetric]] | None = None,
+        metrics: Mapping[str, Callable[..., GroupedMetric] | None] | None = None,
         loss: Loss | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
         scheduler: Callable[..., dict[str, Any]] | None = None,
@@ -47,7 +47,7 @@ class CellTask(L.LightningModule):
             network: images to maps.
             codec: points to heatmaps and back.
             classes: name of each class.
-            metrics: by any name, called with ``classes`` and ``folders``; for validation and test.
+            metrics: by any name, called with ``classes`` and ``folders``; for validation and test. None is left out.
             loss: for training; where there is one, validation tells it too.
             optimizer: called with the parameters; for training.
             scheduler: called as ``cellmark.tasks.schedules`` says; none keeps the learning rate.
@@ -62,7 +62,8 @@ class CellTask(L.LightningModule):
         self.network, self.codec, self.classes, self.loss = network, codec, list(classes), loss
         self.optimizer, self.scheduler, self.recipe = optimizer, scheduler, recipe
         self.monitor, self.mode = monitor, mode
-        self.metrics, self.scores = dict(metrics or {}), nn.ModuleDict()
+        self.metrics = [make for make in (metrics or {}).values() if make is not None]
+        self.scores = nn.ModuleDict()
         heads = list(network.heads)
         needed = {"heatmap", *(loss.needs if loss is not None else ())}
         if not needed <= set(heads):
@@ -77,7 +78,7 @@ class CellTask(L.LightningModule):
         """Makes the metrics; they count by folder, and only the data module knows the folders."""
         data = cast(Any, self.trainer).datamodule
         for name in {"fit": ["val"], "validate": ["val"], "test": ["test"]}.get(stage, []):
-            made = (make(classes=self.classes, folders=data.folder_names(name)) for make in self.metrics.values())
+            made = (make(classes=self.classes, folders=data.folder_names(name)) for make in self.metrics)
             self.scores[name] = nn.ModuleList(made)
 
     def targets(self, batch: Batch) -> Targets:

@@ -1,18 +1,17 @@
 """Writes a whole dataset: six folders of PNG + COCO, the same bytes for the same seed."""
 
 import json
-import multiprocessing
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from cellmark.data.generate.layout import LARGEST
 from cellmark.data.generate.scenes import CONDITIONS, draw
 from cellmark.data.generate.symbols import VERSIONS
+from cellmark.data.processes import map_in_processes
 from cellmark.data.records import CocoFile, Code
 from cellmark.errors import CellmarkError
 from cellmark.files import new_folder, write_json, write_png
@@ -133,32 +132,15 @@ def write(output_dir: Path, parameters: Parameters, workers: int | None = None) 
         ]
         for name in CONDITIONS:
             (root / name).mkdir()
-        for job, drawn in zip(jobs, _run(jobs, workers), strict=True):
-            files[job.folder].add_image(job.name, parameters.size, parameters.size, drawn)
-            images, codes = images + 1, codes + len(drawn)
-            cells += sum(len(code.keypoints) for code in drawn)
-            yield Summary(images, codes, cells)
+        with closing(map_in_processes(_draw, jobs, workers)) as drawings:
+            for job, drawn in zip(jobs, drawings, strict=True):
+                files[job.folder].add_image(job.name, parameters.size, parameters.size, drawn)
+                images, codes = images + 1, codes + len(drawn)
+                cells += sum(len(code.keypoints) for code in drawn)
+                yield Summary(images, codes, cells)
         for name, file in zip(CONDITIONS, files, strict=True):
             write_json(root / name / ANNOTATIONS, file.to_dict(), indent=None)
         write_json(root / PARAMETERS, asdict(parameters))
-
-
-def _run(jobs: Sequence[_Job], workers: int | None) -> Iterator[tuple[Code, ...]]:
-    count = min(workers if workers is not None else _cores(), len(jobs))
-    if count <= 1:
-        yield from map(_draw, jobs)
-        return
-    # spawn: a fork of a process that holds threads of other libraries may hang
-    with multiprocessing.get_context("spawn").Pool(count, initializer=_one_thread) as pool:
-        yield from pool.imap(_draw, jobs, chunksize=max(1, min(16, len(jobs) // (4 * count))))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
 
 
 def _draw(job: _Job) -> tuple[Code, ...]:

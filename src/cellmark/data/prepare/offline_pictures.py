@@ -1,12 +1,9 @@
 """Writes the pictures of an offline set, in several processes."""
 
-import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -18,6 +15,7 @@ from cellmark.data.images import read_image
 from cellmark.data.prepare.offline_entries import Variant
 from cellmark.data.prepare.steps import Picture, Settings
 from cellmark.data.prepare.variants import Chain, make_variants, variant_name
+from cellmark.data.processes import map_in_processes
 from cellmark.data.records import ImageRecord
 from cellmark.errors import CellmarkError
 from cellmark.files import write_bytes
@@ -56,25 +54,10 @@ def write_pictures(jobs: Sequence[Job], workers: int | None) -> Generator[list[V
     Yields:
         The variants of each picture, in the order of the jobs.
     """
-    count = min(_cores() if workers is None else workers, len(jobs))
-    with _progress(len(jobs)) as advance:
-        if count <= 1:
-            for job in jobs:
-                yield _write_picture(job)
-                advance()
-            return
-        # spawn: a fork of a process that holds threads of other libraries may hang
-        with ProcessPoolExecutor(count, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
-            try:
-                for variants in pool.map(_write_picture, jobs):
-                    yield variants
-                    advance()
-            finally:
-                pool.shutdown(cancel_futures=True)  # else the end of every job is waited for, even after an error
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with _progress(len(jobs)) as advance, closing(map_in_processes(_write_picture, jobs, workers)) as written:
+        for variants in written:
+            yield variants
+            advance()
 
 
 @contextmanager

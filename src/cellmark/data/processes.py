@@ -1,0 +1,41 @@
+"""The same work on many items, in several processes."""
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TypeVar
+
+import cv2
+
+Job = TypeVar("Job")
+Done = TypeVar("Done")
+
+
+def map_in_processes(
+    work: Callable[[Job], Done], jobs: Sequence[Job], workers: int | None = None
+) -> Generator[Done, None, None]:
+    """``map``, in as many processes as are useful.
+
+    Args:
+        work: a function of a module, as processes are spawned; it must not depend on which process runs it.
+        jobs: what it is called with.
+        workers: processes; None = one for each core that may be used. With one the caller does the work itself.
+
+    Yields:
+        The results in the order of the jobs.
+    """
+    count = min(_cores() if workers is None else workers, len(jobs))
+    if count <= 1:
+        yield from map(work, jobs)
+        return
+    # spawn: a fork of a process that holds threads of other libraries may hang
+    with ProcessPoolExecutor(count, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+        try:
+            yield from pool.map(work, jobs, chunksize=max(1, min(16, len(jobs) // (4 * count))))
+        finally:
+            pool.shutdown(cancel_futures=True)  # else the end of every job is waited for, even after an error
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
