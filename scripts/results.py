@@ -100,7 +100,6 @@ def train_command(setting: Setting, name: str, kind: str, seconds: float | None)
     ]
     command += [f"data.size=[{side},{side}]", f"seed={SEED}", f"output_dir={setting.folder / name}"]
     command += ["trainer.check_val_every_n_epoch=null", f"trainer.val_check_interval={setting.every}"]
-    command += ["callbacks.checkpoint.save_on_train_epoch_end=false"]  # but at every validation
     if seconds is None:
         return [*command, f"trainer.max_epochs={setting.epochs}"]
     rest = round(seconds)

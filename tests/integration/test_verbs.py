@@ -217,6 +217,20 @@ def test_same_seed_same_training(plain_root, tmp_path):
         assert torch.equal(value, again.task.network.state_dict()[key])
 
 
+def test_the_plateau_counts_validations_and_best_is_what_was_validated(plain_root, tmp_path):
+    """Validation every fourth batch, at three batches an epoch: some epochs have none."""
+    settings = ["scheduler=plateau", "trainer.max_epochs=5", "data.batch_size=4", "trainer.val_check_interval=4"]
+    with pytest.warns(RuntimeWarning, match="val/mse which is not available"):
+        done = training(plain_root, tmp_path / "a", *settings, "trainer.check_val_every_n_epoch=null")
+    lines = [line.split(",") for line in (done.folder / "metrics.csv").read_text().splitlines()]
+    column = lines[0].index("val/mse")
+    values = [float(line[column]) for line in lines[1:] if line[column]]
+    assert len(values) == 4  # after 4, 8 and 12 batches, and the best weights once more
+    assert done.metrics["val/mse"] == pytest.approx(min(values[:3]), rel=1e-5)
+    scheduler = done.trainer.lr_scheduler_configs[0].scheduler
+    assert scheduler.last_epoch == 3
+
+
 def test_a_test_folder_is_measured_at_the_end(plain_root, tmp_path):
     done = training(plain_root, tmp_path / "a", "trainer.max_epochs=1", "data.test_folder=fold2")
     assert {"val/mse", "test/mse"} <= set(done.metrics)

@@ -36,3 +36,16 @@ def test_one_cycle_rises_to_the_rate_and_ends_near_nothing():
 def test_one_cycle_needs_an_end():
     with pytest.raises(CellmarkError, match=r"set trainer\.max_epochs"):
         one_cycle(optimizer(), total_steps=float("inf"), monitor="val/mse", mode="min")
+
+
+def test_one_cycle_on_a_handful_of_steps():
+    adam = optimizer()
+    schedule = one_cycle(adam, total_steps=4, monitor="val/mse", mode="min", warmup=0.1)["scheduler"]
+    rates = [adam.param_groups[0]["lr"]]
+    for _ in range(3):
+        adam.step()
+        schedule.step()
+        rates.append(adam.param_groups[0]["lr"])
+    assert rates[1] == pytest.approx(0.01) and rates[3] < 1e-5
+    with pytest.raises(CellmarkError, match="at least 4 steps, the run has 3"):
+        one_cycle(optimizer(), total_steps=3, monitor="val/mse", mode="min")

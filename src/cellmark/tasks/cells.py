@@ -62,6 +62,7 @@ class CellTask(L.LightningModule):
         self.network, self.codec, self.classes, self.loss = network, codec, list(classes), loss
         self.optimizer, self.scheduler, self.recipe = optimizer, scheduler, recipe
         self.monitor, self.mode = monitor, mode
+        self._validated = False  # since the schedule's last step
         self.metrics = [make for make in (metrics or {}).values() if make is not None]
         self.scores = nn.ModuleDict()
         heads = list(network.heads)
@@ -107,6 +108,7 @@ class CellTask(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Logs the validation metrics."""
         self._log_scores("val")
+        self._validated = True
 
     def on_test_epoch_end(self) -> None:
         """Logs the test metrics."""
@@ -121,6 +123,14 @@ class CellTask(L.LightningModule):
         steps = self.trainer.estimated_stepping_batches  # infinite where only time ends the run
         schedule = self.scheduler(optimizer, total_steps=steps, monitor=self.monitor, mode=self.mode)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
+        """Steps a schedule; one that waits for a metric only where there was a validation since the last time."""
+        if metric is None:
+            scheduler.step()
+        elif self._validated:
+            scheduler.step(metric)
+            self._validated = False
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Puts everything that inference needs into the checkpoint."""

@@ -11,6 +11,8 @@ from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
 from cellmark.errors import CellmarkError
 
+LEAST_STEPS = 4  # of a cycle: two up, two down
+
 
 def plateau(
     optimizer: Optimizer,
@@ -22,9 +24,12 @@ def plateau(
     patience: int = 8,
     min_lr: float = 1e-6,
 ) -> dict[str, Any]:
-    """Multiplies the rate by ``factor`` after ``patience`` validations without a better ``monitor`` (the report's)."""
+    """Multiplies the rate by ``factor`` after ``patience`` validations without a better ``monitor`` (the report's).
+
+    Epochs without a validation do not count: see ``CellTask.lr_scheduler_step``.
+    """
     scheduler = ReduceLROnPlateau(optimizer, mode, factor=factor, patience=patience, min_lr=min_lr)
-    return {"scheduler": scheduler, "monitor": monitor, "interval": "epoch"}
+    return {"scheduler": scheduler, "monitor": monitor, "interval": "epoch", "strict": False}
 
 
 def one_cycle(
@@ -49,5 +54,8 @@ def one_cycle(
     """
     if not math.isfinite(total_steps):
         raise CellmarkError("scheduler one_cycle needs an end: set trainer.max_epochs")
+    if total_steps < LEAST_STEPS:
+        raise CellmarkError(f"scheduler one_cycle needs at least {LEAST_STEPS} steps, the run has {total_steps}")
+    share = max(warmup, 2 / total_steps)  # PyTorch divides by the steps of the way up less one
     highest = [group["lr"] for group in optimizer.param_groups]
-    return {"scheduler": OneCycleLR(optimizer, highest, int(total_steps), pct_start=warmup), "interval": "step"}
+    return {"scheduler": OneCycleLR(optimizer, highest, int(total_steps), pct_start=share), "interval": "step"}
