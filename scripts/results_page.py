@@ -72,7 +72,10 @@ def write_page(docs: Path, results: Sequence[Result], command: str) -> None:
         "# The report's four trainings, and the best one",
         f"All of this page above the last section is written by `{command}`: six folders of synthetic pictures, one "
         "held out, the same time for every training. Time, energy and CO2 are of the training alone; metrics are of "
-        "the best weights on the held-out folder.",
+        "the best weights on the held-out folder, which selects them as well.",
+        "The report's trainings are those of `experiment=report_training1` to `4` but for what the commands below say: "
+        "the size of the pictures, the width of the Gaussians that goes with it, no ImageNet weights, and a time "
+        "instead of 80 epochs.",
         table(results),
         ranking(results),
         "![Curves of validation against time](results/curves.png)",

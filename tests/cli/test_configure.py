@@ -221,7 +221,7 @@ def test_unknown_options_are_refused_with_those_there_are(tmp_path):
     [
         ("backbone", "_target_: cellmark.models.compact.CompactBackbone\nwidths: [8]\nblocks: [0, 1]", "of one length"),
         ("loss", f"_target_: {__name__}.NeedsEmbedding", r"embedding.*the network has \['heatmap'\]"),
-        ("mode", "# @package _global_\ntask: {classes: [cell]}\ndata: {visibility_to_class: {1: white}}", "white"),
+        ("mode", "classes: [cell]\nvisibility_to_class: {1: white}", "white"),
         ("mode", "# @package _global_\ncolour: red", "nothing reads the key colour"),
         ("augment", "_target_: cellmark.data.augment.Augment\ntransforms: ${nowhere}", "nowhere"),
     ],

@@ -65,6 +65,64 @@ def test_every_experiment_composes(experiment):
     cli.refuse_unknown_keys("train", config)
 
 
+REPORT = {  # every number that the report states of its trainings
+    "backbone.name": "resnet18",
+    "decoder.widths": [256, 128, 64, 32, 16],
+    "decoder.dropout": 0.1,
+    "data.size": [512, 512],
+    "data.batch_size": 8,
+    "mode.classes": ["black", "white"],
+    "task.codec.sigma": 2.0,
+    "task.codec.unit": "pixel",
+    "task.monitor": "val/mse",
+    "optimizer._target_": "torch.optim.AdamW",
+    "optimizer.lr": 1e-3,
+    "optimizer.weight_decay": 1e-4,
+    "scheduler._target_": "cellmark.tasks.schedules.plateau",
+    "scheduler.factor": 0.7,
+    "scheduler.patience": 8,
+    "scheduler.min_lr": 1e-6,
+    "trainer.max_epochs": 80,
+    "trainer.gradient_clip_val": 1.0,
+    "callbacks.every_epochs.every_n_epochs": 10,
+    "callbacks.pictures.every": 5,
+    "callbacks.curves.every": 10,
+    "callbacks.energy.kg_per_kwh": 0.11,
+}
+MSE = {"loss._target_": "cellmark.losses.mse.MSELoss"}
+COMBINED = {"loss.weights": {"mse": 1.0, "focal": 0.5, "contrast": 1.0}}
+COMBINED |= {"loss.losses.contrast.push": 0.3, "loss.losses.contrast.pull": 0.2}
+PLAIN, ONLINE = {"augment.transforms": []}, {"augment.p": 0.85}
+TRAININGS = {1: MSE | PLAIN, 2: MSE | PLAIN, 3: MSE | ONLINE, 4: COMBINED | ONLINE}
+
+
+@pytest.mark.parametrize("number", TRAININGS)
+def test_the_reports_trainings_parameter_by_parameter(number):
+    config = composed("train", f"experiment=report_training{number}", "data.root=x", "output_dir=x")
+    for key, value in (REPORT | TRAININGS[number]).items():
+        assert OmegaConf.select(config, key) == value, key
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (["loss=penalty_reduced_focal_embedding", "mode=unified"], "at least 2 classes, the mode has"),
+        (["trainer.devices=2", "trainer.accelerator=cpu"], "trainings run in one process for now"),
+        (["optimizer.lr=1e30", "trainer.max_epochs=3", "data.size=[64,64]"], "diverged: its loss is"),
+    ],
+)
+def test_trainings_that_cannot_work_end_with_the_reason(settings, reason, plain_root, tmp_path):
+    data = [f"data.root={plain_root}", "data.val_folder=0", f"output_dir={tmp_path}/a", "data.num_workers=0"]
+    quick = [
+        "trainer.log_every_n_steps=1",
+        "callbacks.progress=null",
+        "callbacks.pictures=null",
+        "callbacks.curves=null",
+    ]
+    with pytest.raises(CellmarkError, match=reason):
+        cli.run_verb("train", composed("train", *data, *quick, *settings))
+
+
 def test_a_key_that_nothing_reads_is_an_error():
     config = composed("predict", "input=a", "ckpt=b", "+colour=red")
     with pytest.raises(CellmarkError, match="nothing reads the key colour"):

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import albumentations as A
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from scipy.ndimage import map_coordinates
 
 from cellmark.cli.main import config_folder
-from cellmark.data.augment import Augment
+from cellmark.data.augment import EXACT, Augment
 from cellmark.data.augmentation.fields import Elastic, Stretch
 from cellmark.data.augmentation.projective import Perspective, Rotation, Scale, Shift
 from cellmark.data.augmentation.turn import Turn
@@ -223,3 +224,33 @@ def test_turn_draws_every_symmetry_and_keeps_the_size():
 def test_ranges_are_checked(build, message):
     with pytest.raises(CellmarkError, match=message):
         build()
+
+
+ARGUMENTS = {
+    "Affine": {"scale": (0.8, 1.2), "rotate": (-30, 30), "shear": (-10, 10), "translate_percent": (-0.1, 0.1)},
+    "Crop": {"x_min": 11, "y_min": 5, "x_max": 90, "y_max": 80},
+    "CenterCrop": {"height": 70, "width": 91},
+    "RandomCrop": {"height": 70, "width": 91},
+    "Pad": {"padding": 7},
+    "PadIfNeeded": {"min_height": 128, "min_width": 160},
+}
+
+
+@pytest.mark.parametrize("name", sorted(EXACT - {"CoarseDropout", "GridDropout", "PixelDropout"}))
+def test_albumentations_own_movements_that_are_let_through_are_exact(name):
+    image, points = blobs((97, 141))
+    augment, measured = Augment([getattr(A, name)(p=1, **ARGUMENTS.get(name, {}))]), 0
+    for seed in SEEDS:
+        result = augment(sample_of(image, points), seed)
+        for point, label in zip(result.points, result.labels, strict=True):
+            if ((point >= REACH + 1) & (point <= np.array(result.image.shape[1::-1]) - REACH - 2)).all():
+                assert np.linalg.norm(centroid(result.image, point, REACH) - point) < 0.1
+                assert label_seen(result.image, point) == label
+                measured += 1
+    assert measured > 20
+
+
+@pytest.mark.parametrize("name", ["ThinPlateSpline", "Morphological", "RandomGridShuffle"])
+def test_movements_that_nobody_measured_are_refused(name):
+    with pytest.raises(CellmarkError, match=f"nobody measured whether {name} keeps"):
+        Augment([getattr(A, name)(p=1)])

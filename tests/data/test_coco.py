@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cellmark.data.coco import class_names, classes_of, read_folder, read_folders, resolve_visibility
+from cellmark.data.coco import classes_of, read_folder, read_folders, resolve_visibility
 from cellmark.data.records import Code
 from cellmark.errors import CellmarkError
 from tests.data.broken import EVERY, IMAGES, KEYPOINTS, TABLE, VISIBILITY, edit, sound_folder
@@ -213,9 +213,7 @@ def test_no_bytes_make_the_reader_raise(folder, content):
 
 def test_visibility_is_resolved_by_class_name():
     names = {0: None, "1": "white", 2: "black"}
-    assert class_names(names) == ["black", "white"]
     assert resolve_visibility(names, ["black", "white"]) == VISIBILITY
-    assert class_names({1: "cell", 2: "cell"}) == ["cell"]
     assert resolve_visibility({1: "cell", 2: "cell"}, ["cell"]) == {1: 0, 2: 0}
     code = Code(1, KEYPOINTS)
     assert classes_of(code, VISIBILITY).tolist() == [0, 1, 1, 0, -1, 0]

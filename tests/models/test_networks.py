@@ -63,3 +63,8 @@ def test_impossible_pairs_name_both_sides():
         Network(vit_like, partial(UNetDecoder), HEADS)
     with pytest.raises(ValueError, match="one length"):
         CompactBackbone((8, 8), (0,))
+
+
+def test_an_empty_head_is_refused():
+    with pytest.raises(ValueError, match="embedding must have at least 1 channel"):
+        Network(CompactBackbone((8, 8), (0, 0)), UNetDecoder, HEADS | {"embedding": 0})

@@ -10,28 +10,28 @@ from rich.table import Table
 from rich.text import Text
 
 from cellmark.data.check import check, count
-from cellmark.data.coco import Visibility, class_names, resolve_visibility
+from cellmark.data.coco import Visibility, resolve_visibility
 from cellmark.data.json_entries import printable
 from cellmark.data.records import Folder, Problem
 
 
-def run(*, data: DictConfig) -> int:
+def run(*, data: DictConfig, mode: DictConfig) -> int:
     """Checks ``data.root`` and prints what it finds.
 
     Args:
         data: ``root``, the folder of folders, and ``visibility_to_class``, v -> class name or null.
+        mode: ``classes``, the names of the classes.
 
     Returns:
         The exit status: 1 if there is any problem, else 0.
     """
     root = Path(data.root)
-    classes = class_names(data.visibility_to_class)
-    visibility = resolve_visibility(data.visibility_to_class, classes)
+    visibility = resolve_visibility(data.visibility_to_class, mode.classes)
     folders, problems = check(root, visibility)
     if problems:
         _print(problem_table(root, problems))
     if folders:
-        _print(summary_table(root, folders, problems, visibility, classes))
+        _print(summary_table(root, folders, problems, visibility, mode.classes))
     noun = "problem" if len(problems) == 1 else "problems"
     _print(
         Text(

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cellmark.data.augment import Augment
 from cellmark.data.check import load_root
-from cellmark.data.coco import Visibility, class_names, classes_of, resolve_visibility
+from cellmark.data.coco import Visibility, classes_of, resolve_visibility
 from cellmark.data.dataset import load_sample
 from cellmark.data.images import read_image
 from cellmark.data.json_entries import printable
@@ -32,6 +32,7 @@ AUGMENTED_IMAGES, VERSIONS = 4, 4  # of each image, beside the one that it start
 def run(
     *,
     data: DictConfig,
+    mode: DictConfig,
     output_dir: str,
     images: int,
     augment: DictConfig,
@@ -44,6 +45,7 @@ def run(
 
     Args:
         data: ``root``, the folder of folders, and ``visibility_to_class``, v -> class name or null.
+        mode: ``classes``, the names of the classes.
         output_dir: folder for the sheets.
         images: how many images of each folder, chosen evenly.
         augment: config of an ``Augment``; with transforms in it, there is a sheet of augmented samples for each folder.
@@ -56,8 +58,7 @@ def run(
         The exit status 0; images with a problem are left out, and logged.
     """
     _check_number("images", images, least=1)
-    classes = class_names(data.visibility_to_class)
-    visibility = resolve_visibility(data.visibility_to_class, classes)
+    visibility = resolve_visibility(data.visibility_to_class, mode.classes)
     augmentation, renderer = instantiate(augment), instantiate(codec)
     if len(size) != 2:
         raise CellmarkError(f"size={list(size)}: height and width are needed")
@@ -70,7 +71,7 @@ def run(
         if augment.transforms:
             rows = versions(folder, augmentation, (size[0], size[1]), visibility, (seed, number))
             title = f"{folder.name}: as it is, and {VERSIONS} times augmented"
-            sheet = augmented_sheet(rows, renderer, stride, len(classes), title)
+            sheet = augmented_sheet(rows, renderer, stride, len(mode.classes), title)
             _write(target / f"{folder.name}_augmented.png", sheet)
     _write(target / "overview.png", overview(folders, visibility))
     return 0

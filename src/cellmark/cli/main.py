@@ -29,7 +29,7 @@ VERBS = {
 }
 
 PATHS = ("input", "output_dir", "ckpt", "data.root")
-GLOBAL_GROUPS = {"paths", "mode", "experiment"}  # their content lands at the top level, not under their own name
+GLOBAL_GROUPS = {"paths", "experiment"}  # their content lands at the top level, not under their own name
 
 
 def main(verb: str | None = None) -> None:

@@ -57,6 +57,8 @@ def train(config: DictConfig) -> Training:
         logger=[instantiate(logger) for logger in config.logger.values() if logger],
         default_root_dir=str(folder),
     )
+    if trainer.world_size > 1:
+        raise CellmarkError(f"trainer.devices: {trainer.world_size} processes; trainings run in one process for now")
     write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
     with warnings.catch_warnings():  # the CSV logger shares the run folder with everybody else
         warnings.filterwarnings("ignore", "Experiment logs directory", UserWarning)

@@ -11,7 +11,9 @@ from cellmark.errors import CellmarkError
 
 Visibility = Mapping[int, int | None]  # v in the file -> class index, or None for "not labelled"
 
-VISIBILITY: Mapping[int, str | None] = {2: "black", 1: "white", 0: None}  # the report's convention
+# The report's convention
+CLASSES = ("black", "white")
+VISIBILITY: Mapping[int, str | None] = {2: "black", 1: "white", 0: None}
 
 
 def resolve_visibility(visibility: Mapping[Any, str | None], classes: Sequence[str]) -> dict[int, int | None]:
@@ -40,14 +42,6 @@ def resolve_visibility(visibility: Mapping[Any, str | None], classes: Sequence[s
     if without:
         raise CellmarkError(f"visibility_to_class: no v means {', '.join(without)}")
     return resolved
-
-
-def class_names(visibility: Mapping[Any, str | None]) -> list[str]:
-    """The classes that a configured map names: black before white, any others by the alphabet."""
-    if not isinstance(visibility, Mapping):
-        return []  # `resolve_visibility` says what is wrong with it
-    names = {str(name) for name in visibility.values() if name is not None}
-    return ["black", "white"] if names <= {"black", "white"} else sorted(names)
 
 
 def classes_of(code: Code, visibility_to_class: Visibility) -> np.ndarray:

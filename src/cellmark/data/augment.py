@@ -29,6 +29,15 @@ REPLACED = {
     "MotionBlur": ("2.4", f"{_OWN}.blur.MotionBlur"),
     "Defocus": ("0.5", "albumentations.GaussianBlur"),
     "Downscale": ("3.4", "albumentations.GaussianBlur"),
+    "ZoomBlur": ("5", "albumentations.GaussianBlur"),
+    "GlassBlur": ("2.5", "albumentations.GaussianBlur"),
+}
+# Those that were measured and keep them together, to 0.1 px. Others that move or cut pictures are refused unseen.
+EXACT = {
+    *("NoOp", "HorizontalFlip", "VerticalFlip", "Transpose", "D4", "SquareSymmetry", "RandomRotate90"),
+    *("Affine", "Rotate", "SafeRotate"),
+    *("Crop", "CenterCrop", "RandomCrop", "RandomCropFromBorders", "Pad", "PadIfNeeded"),
+    *("CoarseDropout", "GridDropout", "PixelDropout"),
 }
 
 
@@ -43,7 +52,7 @@ class Augment:
             p: probability of augmenting a sample at all.
 
         Raises:
-            CellmarkError: an argument that a transform does not know, or a transform whose points are known to be off.
+            CellmarkError: an argument that a transform does not know, or a transform whose points are off, or may be.
         """
         for transform in _every(transforms):
             _refuse(transform)
@@ -83,6 +92,13 @@ def _refuse(transform: Any) -> None:
     name = type(transform).__name__
     if transform.invalid_args:
         raise CellmarkError(f"augment: {name} has no argument {', '.join(transform.invalid_args)}")
-    if name in REPLACED and type(transform).__module__.startswith("albumentations."):
+    if not type(transform).__module__.startswith("albumentations."):
+        return
+    if name in REPLACED:
         deviation, instead = REPLACED[name]
         raise CellmarkError(f"augment: {name} moves picture and points apart by {deviation} px; use {instead}")
+    if isinstance(transform, A.DualTransform) and name not in EXACT:
+        raise CellmarkError(
+            f"augment: nobody measured whether {name} keeps picture and points together; there are "
+            f"{_OWN}.warp.Warp and albumentations' {', '.join(sorted(EXACT))}"
+        )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cellmark.data.annotations import Visibility, class_names, classes_of, parse_code, resolve_visibility
+from cellmark.data.annotations import Visibility, classes_of, parse_code, resolve_visibility
 from cellmark.data.file_names import absent, leaves, unsafe
 from cellmark.data.images import list_images, read_image
 from cellmark.data.json_entries import Entry, load_object, printable, shown
@@ -24,7 +24,6 @@ from cellmark.errors import CellmarkError
 __all__ = [
     "ANNOTATIONS",
     "Visibility",
-    "class_names",
     "classes_of",
     "read_folder",
     "read_folders",

@@ -25,6 +25,7 @@ class AssociativeEmbeddingLoss(Loss):
     """
 
     needs = ("embedding",)
+    least_classes = 2
 
     def __init__(self, push: float = 0.1, pull: float = 0.1) -> None:
         """Sets the weights of the two terms.

@@ -18,10 +18,12 @@ class Loss(nn.Module):
 
     Attributes:
         needs: heads of the network that the loss reads.
+        least_classes: fewest classes with which the loss makes sense.
         weights: weight of each term, by its name.
     """
 
     needs: tuple[str, ...] = ("heatmap",)
+    least_classes: int = 1
     weights: dict[str, float]
 
     def __init__(self, weights: Mapping[str, float]) -> None:

@@ -39,6 +39,7 @@ class WeightedSum(Loss):
         super().__init__(combined)
         self.losses = nn.ModuleDict(dict(losses.items()))
         self.needs = tuple(dict.fromkeys(head for loss in losses.values() for head in loss.needs))
+        self.least_classes = max(loss.least_classes for loss in losses.values())
 
     def terms(self, outputs: Mapping[str, Tensor], targets: Targets) -> dict[str, Tensor]:
         """The terms of all losses, which share what they derive from the maps."""

@@ -61,6 +61,9 @@ class Network(nn.Module):
             ValueError: the decoder cannot work on this backbone; the message names both.
         """
         super().__init__()
+        empty = [name for name, count in heads.items() if count < 1]
+        if empty:
+            raise ValueError(f"model.heads: {', '.join(empty)} must have at least 1 channel")
         parts = cast(Backbone, backbone)
         try:
             built = decoder(channels=parts.channels, reductions=parts.reductions)

@@ -1,5 +1,6 @@
 """The task: find the cells. The only place that knows network, codec, loss and metrics."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -56,7 +57,8 @@ class CellTask(L.LightningModule):
             mode: ``min`` or ``max``.
 
         Raises:
-            CellmarkError: the network lacks a head that the loss needs, or its heatmap has not one map per class.
+            CellmarkError: the network lacks a head that the loss needs, its heatmap has not one map per class, or there
+                are too few classes for the loss.
         """
         super().__init__()
         self.network, self.codec, self.classes, self.loss = network, codec, list(classes), loss
@@ -71,6 +73,9 @@ class CellTask(L.LightningModule):
             raise CellmarkError(
                 f"loss {type(loss).__name__} needs the heads {sorted(needed)}, the network has {heads} (model.heads)"
             )
+        if loss is not None and len(self.classes) < loss.least_classes:
+            least = f"at least {loss.least_classes} classes"
+            raise CellmarkError(f"loss {type(loss).__name__} needs {least}, the mode has {self.classes}")
         maps = cast(nn.Conv2d, network.heads["heatmap"]).out_channels
         if maps != len(self.classes):
             raise CellmarkError(f"the heatmap head has {maps} maps for {len(self.classes)} classes {self.classes}")
@@ -96,6 +101,18 @@ class CellTask(L.LightningModule):
         mse = heatmap_mse(outputs.probabilities.detach(), targets.heatmap).mean()
         self.log("train/mse", mse, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
         return self._loss("train", outputs, targets)
+
+    def on_train_epoch_end(self) -> None:
+        """Ends a training that can only go on with nonsense.
+
+        Raises:
+            CellmarkError: the mean loss of the epoch is not finite.
+        """
+        loss = float(self.trainer.callback_metrics["train/loss"])
+        if not math.isfinite(loss):
+            raise CellmarkError(
+                f"the training diverged: its loss is {loss} in epoch {self.current_epoch + 1}; lower optimizer.lr"
+            )
 
     def validation_step(self, batch: Batch, batch_index: int) -> dict[str, Any]:
         """Adds a batch to the validation metrics; gives callbacks what was predicted, see ``_measure``."""
@@ -137,7 +154,7 @@ class CellTask(L.LightningModule):
         checkpoint[RECIPE] = self.recipe
 
     def _loss(self, split: str, outputs: Mapping[str, Tensor], targets: Targets) -> Tensor:
-        """The loss of a batch; logs it and, where it has several terms, each of them unweighted."""
+        """The loss of a batch; logs it, and each of its terms without its weight."""
         assert self.loss is not None
         terms = self.loss.terms(outputs, targets)
         loss = self.loss.total(terms)
@@ -145,7 +162,7 @@ class CellTask(L.LightningModule):
         self.log(
             f"{split}/loss", loss, prog_bar=train, on_step=train, on_epoch=True, batch_size=size, sync_dist=not train
         )
-        for name, value in terms.items() if len(terms) > 1 else ():
+        for name, value in terms.items():
             self.log(f"{split}/loss_{name}", value, on_step=False, on_epoch=True, batch_size=size, sync_dist=not train)
         return loss
 

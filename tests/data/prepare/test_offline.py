@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cellmark.data.annotations import VISIBILITY, class_names, resolve_visibility
+from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
 from cellmark.data.check import load_root
 from cellmark.data.images import read_image
 from cellmark.data.prepare import offline_pictures
@@ -84,7 +84,7 @@ def test_fifteen_of_each_beside_the_original(source: Path, whole: Path):
 
 
 def test_it_is_a_sound_root(whole: Path):
-    folders = load_root(whole, resolve_visibility(VISIBILITY, class_names(VISIBILITY)))
+    folders = load_root(whole, resolve_visibility(VISIBILITY, CLASSES))
     assert [len(folder.images) for folder in folders] == [30, 30, 30]
 
 

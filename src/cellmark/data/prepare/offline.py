@@ -11,7 +11,7 @@ from typing import Any
 
 import cv2
 
-from cellmark.data.annotations import VISIBILITY, Visibility, class_names, resolve_visibility
+from cellmark.data.annotations import CLASSES, VISIBILITY, Visibility, resolve_visibility
 from cellmark.data.check import load_root
 from cellmark.data.coco import ANNOTATIONS
 from cellmark.data.json_entries import load_object
@@ -90,7 +90,7 @@ def write_offline_set(
     """
     chains, settings = chains_of(variants), settings or Settings()
     if visibility_to_class is None:
-        visibility_to_class = resolve_visibility(VISIBILITY, class_names(VISIBILITY))
+        visibility_to_class = resolve_visibility(VISIBILITY, CLASSES)
     _check_arguments(source, target, workers, visibility_to_class)
     folders = load_root(source, visibility_to_class, annotations=annotations)
     _check_only(source, only, folders)
