@@ -106,7 +106,7 @@ class CellTask(L.LightningModule):
         """Ends a training that can only go on with nonsense.
 
         Raises:
-            CellmarkError: the mean loss of the epoch is not finite.
+            CellmarkError: the loss of the epoch's last step is not finite.
         """
         loss = float(self.trainer.callback_metrics["train/loss"])
         if not math.isfinite(loss):
