@@ -107,9 +107,13 @@ def ranking(results: Sequence[Result]) -> str:
     """The order of the trainings by AP and by F1."""
     lines = []
     for key in ("ap", "cell_f1_50"):
-        order = sorted(results, key=lambda result: result.metrics()[key] or 0.0, reverse=True)
-        lines.append(f"By {METRICS[key]}: {' > '.join(result.name for result in order)}.")
-    return "\n".join(lines)
+        values = {result.name: result.metrics()[key] or 0.0 for result in results}
+        best, *others = sorted(values, key=lambda name: values[name], reverse=True)
+        order, last = best, best
+        for name in others:
+            order, last = f"{order} {'>' if values[last] > values[name] else '='} {name}", name
+        lines.append(f"By {METRICS[key]}: {order}.")
+    return "\n\n".join(lines)
 
 
 def curves(results: Sequence[Result]) -> bytes:

@@ -48,6 +48,9 @@ def test_the_page_tells_every_training_and_keeps_what_a_person_wrote(tmp_path):
     assert "| `best` | 440 | 200 | 0.7500 |  | 0.7500 |" in page.read_text()
     assert "| 2.0 | 5.00 | 0.55 |" in page.read_text()
     assert "By AP: report_training1 > best." in page.read_text()
+    assert "By AP: best = report_training1." in results_page.ranking(
+        [finished(tmp_path / "tie", runs[0].name, 0.9), runs[1]]
+    )
     assert "    cellmark train experiment=best\n" in page.read_text()
     for name in ("curves.png", "best.jpg", "report_training1.jpg"):
         assert f"(results/{name})" in page.read_text() and cv2.imread(str(docs / "results" / name)) is not None
