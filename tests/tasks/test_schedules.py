@@ -38,14 +38,14 @@ def test_one_cycle_needs_an_end():
         one_cycle(optimizer(), total_steps=float("inf"), monitor="val/mse", mode="min")
 
 
-def test_one_cycle_on_a_handful_of_steps():
+@pytest.mark.parametrize("total", [1, 2, 3, 4, 5, 9, 10])
+def test_one_cycle_on_a_handful_of_steps(total):
     adam = optimizer()
-    schedule = one_cycle(adam, total_steps=4, monitor="val/mse", mode="min", warmup=0.1)["scheduler"]
+    schedule = one_cycle(adam, total_steps=total, monitor="val/mse", mode="min", warmup=0.2)["scheduler"]
     rates = [adam.param_groups[0]["lr"]]
-    for _ in range(3):
+    for _ in range(total - 1):
         adam.step()
         schedule.step()
         rates.append(adam.param_groups[0]["lr"])
-    assert rates[1] == pytest.approx(0.01) and rates[3] < 1e-5
-    with pytest.raises(CellmarkError, match="at least 4 steps, the run has 3"):
-        one_cycle(optimizer(), total_steps=3, monitor="val/mse", mode="min")
+    assert all(0 < rate <= 0.01 for rate in rates) and rates[-1] < 1e-5
+    assert total < 3 or max(rates) == pytest.approx(0.01)

@@ -11,8 +11,6 @@ from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
 from cellmark.errors import CellmarkError
 
-LEAST_STEPS = 4  # of a cycle: two up, two down
-
 
 def plateau(
     optimizer: Optimizer,
@@ -54,8 +52,6 @@ def one_cycle(
     """
     if not math.isfinite(total_steps):
         raise CellmarkError("scheduler one_cycle needs an end: set trainer.max_epochs")
-    if total_steps < LEAST_STEPS:
-        raise CellmarkError(f"scheduler one_cycle needs at least {LEAST_STEPS} steps, the run has {total_steps}")
-    share = max(warmup, 2 / total_steps)  # PyTorch divides by the steps of the way up less one
+    share = max(warmup, min(2 / total_steps, 0.9))  # PyTorch divides by the steps of the way up less one
     highest = [group["lr"] for group in optimizer.param_groups]
     return {"scheduler": OneCycleLR(optimizer, highest, int(total_steps), pct_start=share), "interval": "step"}
