@@ -2,11 +2,13 @@
 
 The map, in the direction in which data flows:
 
-* ``data``: COCO keypoints in folders -> samples -> batches; ``data.generate`` makes data.
+* ``data``: COCO keypoints in folders -> samples -> batches; ``data.augmentation`` changes samples in training,
+  ``data.generate`` makes data, ``data.prepare`` changes data on disk.
 * ``heatmaps``: the codec between points and maps.
 * ``models``: network = backbone + decoder + heads, image -> named maps.
 * ``losses``, ``metrics``: what training minimises, what it is judged by.
 * ``tasks``: the LightningModule that joins all of the above.
+* ``callbacks``: what happens around a training: checkpoints, pictures, curves, energy.
 * ``viz``: arrays in, pictures out.
 * ``cli``: one file per verb of the ``cellmark`` command.
 """
