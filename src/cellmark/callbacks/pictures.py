@@ -21,14 +21,14 @@ from cellmark.viz.prediction_sheet import PredictionRow, prediction_sheet
 
 
 class PredictionPictures(L.Callback):
-    """Two sheets of validation images at epoch 1, every ``every`` epochs and at the last one.
+    """Two sheets of validation images at epoch 1, every ``every`` epochs and at epoch ``max_epochs``.
 
     ``fixed`` shows the same images each time, evenly chosen over the validation set: how the network comes on.
     ``worst`` shows those whose heatmaps have the largest squared error in that epoch: where it fails. They are written
     to ``predictions/epoch-0001-fixed.png`` and so on in the run folder, and to TensorBoard where it is a logger.
 
-    Only the images to be shown are kept, never those of a whole epoch. Under several processes the first one shows its
-    own share of the images.
+    Where an epoch has several validations, the sheets show the last one. Only the images to be shown are kept, never
+    those of a whole epoch.
     """
 
     def __init__(self, every: int = 5, fixed: int = 4, worst: int = 4, tile: int = 320) -> None:
