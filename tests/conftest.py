@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cellmark.data.records import CocoFile, Code
-from cellmark.files import write_json, write_png
+from cellmark.files import write_image, write_json
 
 PITCH, CELLS = 5.5, 10
 
@@ -35,7 +35,7 @@ def write_plain_folders(root: Path, folders: int, images: int, size: int = 64) -
         for number in range(images):
             image, code = plain_code(rng, size)
             name = f"{number:03d}.png"
-            write_png(root / f"fold{index}" / name, image)
+            write_image(root / f"fold{index}" / name, image)
             coco.add_image(name, size, size, [code])
         write_json(root / f"fold{index}" / "annotations.json", coco.to_dict())
     return root

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.timing import Row
 from cellmark.data.generate.scenes import CONDITIONS, draw
 from cellmark.data.records import BLACK, Code
-from cellmark.files import write_png
+from cellmark.files import write_image
 
 IMAGES = 10  # of each condition
 
@@ -32,9 +32,9 @@ def rows() -> list[Row]:
                 started = time.process_time()
                 rng = np.random.default_rng([1, index, number])
                 drawing = draw(condition, 256, rng, (number + 0.5) / IMAGES)
-                write_png(Path(folder) / "ours.png", drawing.image)
+                write_image(Path(folder) / "ours.png", drawing.image)
                 drawn = time.process_time()
-                write_png(Path(folder) / "plain.png", plain_drawing(drawing.codes))
+                write_image(Path(folder) / "plain.png", plain_drawing(drawing.codes))
                 seconds[index] += drawn - started, time.process_time() - drawn
     cv2.setNumThreads(threads)
     rates = np.vstack([IMAGES / seconds, IMAGES * len(CONDITIONS) / seconds.sum(axis=0)])

@@ -34,13 +34,36 @@ def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
     write_bytes(path, (json.dumps(value, indent=indent, allow_nan=False) + "\n").encode())
 
 
-def write_png(path: Path, image: np.ndarray) -> None:
-    """Writes an RGB (H, W, 3) or grey (H, W) uint8 image as PNG."""
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Writes an RGB (H, W, 3) or grey (H, W) uint8 image in the format of the path's suffix."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
-    done, buffer = cv2.imencode(".png", bgr)
+    done, buffer = cv2.imencode(path.suffix, bgr)
     if not done:
         raise CellmarkError(f"{path}: OpenCV could not encode an image of shape {image.shape}")
     write_bytes(path, buffer.tobytes())
+
+
+def copy_file(source: Path, target: Path, *, link: bool = False) -> None:
+    """Copies a file that is not there yet; its content appears whole or not at all.
+
+    Args:
+        source: the file, which is only read; of a link, what it leads to.
+        target: its new name.
+        link: make a hard link instead, which takes no room: the file is then one under two names.
+
+    Raises:
+        CellmarkError: there is something at ``target``, or the file system makes no such link.
+    """
+    if os.path.lexists(target):
+        raise CellmarkError(f"{target}: already there; nothing is overwritten")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not link:
+        write_bytes(target, source.read_bytes())
+        return
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError as error:
+        raise CellmarkError(f"{target}: no hard link to {source}: {error.strerror}; copy with link=false") from error
 
 
 @contextmanager

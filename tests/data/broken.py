@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cellmark.data.records import CocoFile, Code
-from cellmark.files import write_json, write_png
+from cellmark.files import write_image, write_json
 
 Json = dict[str, Any]
 IMAGES, WIDTH, HEIGHT = 4, 24, 16
@@ -22,7 +22,7 @@ def sound_folder(path: Path) -> Path:
     """Four images of one code each, image and annotation ids 1 to 4."""
     coco, rng = CocoFile(), np.random.default_rng(0)
     for index in range(IMAGES):
-        write_png(path / f"{index}.png", rng.integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8))
+        write_image(path / f"{index}.png", rng.integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8))
         coco.add_image(f"{index}.png", WIDTH, HEIGHT, [Code(1, KEYPOINTS, 2, 3, "A")])
     write_json(path / "annotations.json", coco.to_dict())
     return path

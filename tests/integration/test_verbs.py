@@ -14,7 +14,7 @@ from cellmark.cli.main import run_verb
 from cellmark.cli.train import Training, train
 from cellmark.data.images import read_image
 from cellmark.errors import CellmarkError
-from cellmark.files import write_png
+from cellmark.files import write_image
 from tests.cli.test_main import composed
 
 FAST = ["data.size=[64,64]", "data.num_workers=0", "backbone.widths=[16,32,48]", "backbone.blocks=[0,1,1]"]
@@ -88,9 +88,9 @@ def test_predict_keeps_the_pixels_of_the_original(run, plain_root, tmp_path):
     pictures = tmp_path / "in"
     image = read_image(plain_root / "fold0/000.png")
     double = np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
-    write_png(pictures / "a.png", image)
-    write_png(pictures / "b.png", double)
-    write_png(pictures / "deeper/c.png", double[:, :, 0].copy())
+    write_image(pictures / "a.png", image)
+    write_image(pictures / "b.png", double)
+    write_image(pictures / "deeper/c.png", double[:, :, 0].copy())
     (pictures / "d.png").write_bytes((pictures / "b.png").read_bytes()[:300])
     (pictures / "notes.txt").write_text("not a picture")
     settings = [f"input={pictures}", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
@@ -119,7 +119,7 @@ def test_predict_keeps_the_pixels_of_the_original(run, plain_root, tmp_path):
 def test_small_codes_in_large_pictures_are_found_at_a_larger_scale(run, plain_root, tmp_path):
     picture = np.full((128, 128, 3), 150, np.uint8)
     picture[40:104, 30:94] = read_image(plain_root / "fold0/000.png")
-    write_png(tmp_path / "a.png", picture)
+    write_image(tmp_path / "a.png", picture)
     settings = [f"input={tmp_path}/a.png", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={tmp_path}/out"]
     assert run_verb("predict", composed("predict", *settings, "scales=[0.5,1,2]")) == 0
     (result,) = json.loads((tmp_path / "out/predictions.json").read_text())
@@ -146,7 +146,7 @@ def test_predictions_are_coco_results(run, plain_root, tmp_path):
 
 @pytest.mark.parametrize("shape", [(300, 40), (40, 300), (1, 1), (3, 2000)])
 def test_any_size_and_aspect(run, tmp_path, shape):
-    write_png(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8))
+    write_image(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8))
     settings = [
         f"input={tmp_path}/a.png",
         f"ckpt={run.folder}/checkpoints/best.ckpt",
@@ -168,7 +168,7 @@ def test_nothing_is_overwritten(run, plain_root, tmp_path):
 def test_earlier_pictures_and_hidden_files_are_not_predicted(run, plain_root, tmp_path):
     pictures = tmp_path / "2024"
     for name in ("a.png", ".hidden.png", ".trash/b.png"):
-        write_png(pictures / name, read_image(plain_root / "fold0/000.png"))
+        write_image(pictures / name, read_image(plain_root / "fold0/000.png"))
     for output in ("one", ".", "two"):  # also beside the pictures themselves
         settings = [f"input={pictures}", f"ckpt={run.folder}/checkpoints/best.ckpt", f"output_dir={pictures}/{output}"]
         assert run_verb("predict", composed("predict", *settings, "scales=[1]")) == 0

@@ -10,7 +10,7 @@ import pytest
 import results
 import results_page
 from cellmark.cli.main import refuse_unknown_keys
-from cellmark.files import write_json, write_png
+from cellmark.files import write_image, write_json
 from tests.cli.test_main import composed
 
 SETTING = results.Setting(Path("folder"), size=128, images=88, epochs=3, every=100)
@@ -32,7 +32,7 @@ def finished(folder, name, ap):
     run = folder / name
     metrics = {f"test/{key}": ap for key in results_page.METRICS} | {"test/pck": None}
     write_json(run / "evaluate/summary.json", {"metrics": metrics})
-    write_png(run / "evaluate/predictions.png", np.full((60, 90, 3), 200, np.uint8))
+    write_image(run / "evaluate/predictions.png", np.full((60, 90, 3), 200, np.uint8))
     lines = ["step,train/loss,val/ap,val/cell_f1_50", "9,0.5,,", "99,,0.25,0.125", f"199,,{ap},0.5"]
     (run / "metrics.csv").write_text("\n".join(lines) + "\n")
     summary = {"fit_seconds": 120.0, "kwh": 0.005, "kg_co2": 0.00055, "counts": {"images": {"train": 440}}}

@@ -7,7 +7,7 @@ import lightning as L
 from lightning.pytorch.trainer.states import TrainerFn
 
 from cellmark.errors import CellmarkError
-from cellmark.files import write_png
+from cellmark.files import write_image
 from cellmark.viz.curves import draw_curves
 
 
@@ -75,4 +75,4 @@ class MetricCurves(L.Callback):
             return
         folder = Path(trainer.default_root_dir)
         last = max(int(curve[-1][0]) for curve in self.history.values())
-        write_png(folder / "plots" / "curves.png", draw_curves(self.history, f"{folder.name}: {last} epochs"))
+        write_image(folder / "plots" / "curves.png", draw_curves(self.history, f"{folder.name}: {last} epochs"))

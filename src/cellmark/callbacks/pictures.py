@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cellmark.data.batch import Batch
 from cellmark.errors import CellmarkError
-from cellmark.files import write_png
+from cellmark.files import write_image
 from cellmark.viz.prediction_sheet import PredictionRow, prediction_sheet
 
 
@@ -106,7 +106,7 @@ class PredictionPictures(L.Callback):
         self._shown, self._heap = [], []
 
     def _write(self, trainer: L.Trainer, kind: str, epoch: int, sheet: np.ndarray) -> None:
-        write_png(Path(trainer.default_root_dir) / "predictions" / f"epoch-{epoch:04d}-{kind}.png", sheet)
+        write_image(Path(trainer.default_root_dir) / "predictions" / f"epoch-{epoch:04d}-{kind}.png", sheet)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 tag = f"predictions/{kind}"

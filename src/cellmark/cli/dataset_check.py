@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from cellmark.cli.problems import print_wide, problem_table
 from cellmark.data.check import check, count
 from cellmark.data.coco import Visibility, resolve_visibility
 from cellmark.data.json_entries import printable
@@ -29,29 +28,17 @@ def run(*, data: DictConfig, mode: DictConfig) -> int:
     visibility = resolve_visibility(data.visibility_to_class, mode.classes)
     folders, problems = check(root, visibility)
     if problems:
-        _print(problem_table(root, problems))
+        print_wide(problem_table(root, problems))
     if folders:
-        _print(summary_table(root, folders, problems, visibility, mode.classes))
+        print_wide(summary_table(root, folders, problems, visibility, mode.classes))
     noun = "problem" if len(problems) == 1 else "problems"
-    _print(
+    print_wide(
         Text(
             f"{printable(str(root))}: {len(problems) or 'no'} {noun}",
             "bold red" if problems else "bold green",
         )
     )
     return 1 if problems else 0
-
-
-def problem_table(root: Path, problems: Sequence[Problem]) -> Table:
-    """One row per problem, files named from ``root``; long cells are folded, never cut."""
-    table = Table("file", "record", "reason", title="Problems", title_justify="left")
-    for column in table.columns:
-        column.overflow = "fold"
-    for problem in problems:
-        inside = problem.file != root and problem.file.is_relative_to(root)
-        file = problem.file.relative_to(root) if inside else problem.file
-        table.add_row(*(Text(printable(cell)) for cell in (str(file), problem.record, problem.reason)))
-    return table
 
 
 def summary_table(
@@ -77,12 +64,3 @@ def summary_table(
     *sums, _ = (sum(column) for column in zip(*rows, strict=True))
     table.add_row("all", *map(str, sums), str(len(problems)))  # with those of no folder in the table
     return table
-
-
-def _print(content: Table | Text) -> None:
-    """Prints to the terminal's width; into a pipe or a file as wide as it is, a problem a line."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        wide = Console(width=1_000_000)
-        console = Console(highlight=False, width=max(80, Measurement.get(wide, wide.options, content).maximum))
-    console.print(content)

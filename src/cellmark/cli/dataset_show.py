@@ -19,7 +19,7 @@ from cellmark.data.images import read_image
 from cellmark.data.json_entries import printable
 from cellmark.data.records import Folder, ImageRecord, Sample
 from cellmark.errors import CellmarkError
-from cellmark.files import write_png
+from cellmark.files import write_image
 from cellmark.viz.augmented import augmented_sheet
 from cellmark.viz.overlay import draw_cells
 from cellmark.viz.sheet import contact_sheet
@@ -140,5 +140,5 @@ def _check_number(name: str, value: int, least: int) -> None:
 
 
 def _write(path: Path, sheet: np.ndarray) -> None:
-    write_png(path, sheet)
+    write_image(path, sheet)
     Console(soft_wrap=True, highlight=False, markup=False).print(printable(str(path)))

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cellmark.data.generate.dataset import Parameters, Summary, is_there, write
 from cellmark.data.generate.scenes import CONDITIONS
 from cellmark.errors import CellmarkError
+from cellmark.progress import progress_bar
 
 
 def run(
@@ -47,7 +47,7 @@ def run(
     if is_there(folder, parameters):
         console.print(f"{folder}: this dataset is already there and is reused", soft_wrap=True, markup=False)
         return
-    summary = _write(folder, parameters, workers, console)
+    summary = _write(folder, parameters, workers)
     seconds = time.perf_counter() - start
     console.print(
         f"{folder}: {summary.images} images, {summary.codes} codes, {summary.cells} cells in {seconds:.1f} s",
@@ -57,11 +57,9 @@ def run(
     )
 
 
-def _write(folder: Path, parameters: Parameters, workers: int | None, console: Console) -> Summary:
-    columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    summary = Summary(0, 0, 0)
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("drawing", total=parameters.images_per_folder * len(CONDITIONS))
+def _write(folder: Path, parameters: Parameters, workers: int | None) -> Summary:
+    summary, total = Summary(0, 0, 0), parameters.images_per_folder * len(CONDITIONS)
+    with progress_bar() as update:
         for summary in write(folder, parameters, workers):
-            progress.update(task, completed=summary.images)
+            update("drawing", summary.images, total)
     return summary

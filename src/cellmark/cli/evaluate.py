@@ -14,7 +14,7 @@ from cellmark.cli.results import print_metrics, summary
 from cellmark.data.datamodule import FoldersDataModule
 from cellmark.data.dataset import CellDataset
 from cellmark.errors import CellmarkError
-from cellmark.files import write_json, write_png
+from cellmark.files import write_image, write_json
 from cellmark.tasks.cells import CellTask
 from cellmark.tasks.checkpoint import Model, load_checkpoint
 from cellmark.tasks.predictor import Predictor
@@ -63,7 +63,7 @@ def run(
     values, model, datamodule = evaluate(ckpt, data, trainer, metrics, seed)
     counts = {"images": sum(len(f.images) for f in datamodule.folders["test"])}
     sheet = folder / "predictions.png"
-    write_png(sheet, _sheet(model, datamodule.dataset("test"), pictures))
+    write_image(sheet, _sheet(model, datamodule.dataset("test"), pictures))
     write_json(
         folder / "summary.json",
         summary(values, counts, time.perf_counter() - started) | {"checkpoint": ckpt},

@@ -21,7 +21,10 @@ from cellmark.errors import CellmarkError
 VERBS = {
     "dataset_synth": "make folders of synthetic DataMatrix images with the centre of every cell",
     "dataset_check": "list every problem of a folder of COCO folders",
-    "dataset_show": "draw contact sheets of annotated images",
+    "dataset_convert": "turn grids of cells or a CSV file into COCO keypoints, or COCO into CSV",
+    "dataset_group": "split a folder of images into folders of images that look alike",
+    "dataset_warp": "write warped images and their cells beside the originals",
+    "dataset_show": "draw contact sheets, target heatmaps and statistics of annotated images",
     "configure": "ask for the parts of an experiment and write it down",
     "train": "run one experiment",
     "evaluate": "measure a checkpoint on folders",

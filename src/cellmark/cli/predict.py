@@ -12,7 +12,7 @@ from rich.progress import track
 from cellmark.data.images import IMAGE_SUFFIXES, read_image
 from cellmark.data.records import CATEGORY
 from cellmark.errors import CellmarkError
-from cellmark.files import write_json, write_png
+from cellmark.files import write_image, write_json
 from cellmark.tasks.checkpoint import load_checkpoint
 from cellmark.tasks.predictor import Cells, Predictor
 from cellmark.viz.heatmap import blend_heatmaps
@@ -112,9 +112,9 @@ def run(
             if overlays:
                 kept = cells.in_codes()
                 picture = draw_cells(image, cells.points[kept], cells.labels[kept])
-                write_png(_picture(folder / "overlays", name), picture)
+                write_image(_picture(folder / "overlays", name), picture)
             if heatmaps:
-                write_png(_picture(folder / "heatmaps", name), blend_heatmaps(image, cells.heatmap))
+                write_image(_picture(folder / "heatmaps", name), blend_heatmaps(image, cells.heatmap))
     write_json(folder / RESULTS, results, indent=None)
     cells_found = sum(len(result["keypoint_scores"]) for result in results)
     console.print(f"{len(paths) - len(failed)} pictures, {len(results)} codes, {cells_found} cells")

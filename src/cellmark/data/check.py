@@ -1,19 +1,17 @@
 """Checking a whole data root, and loading it for training on condition that it is sound."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cellmark.data.coco import ANNOTATIONS, OnDecoded, Visibility, classes_of, read_folders
+from cellmark.data.coco import ANNOTATIONS, Visibility, classes_of, read_folders
 from cellmark.data.records import Folder, Problem
 from cellmark.errors import CellmarkError
+from cellmark.progress import progress_bar
 
 MOST_LISTED = 20  # problems in one error message; `dataset_check` prints them all
 
@@ -53,8 +51,14 @@ def check(
     Returns:
         The folders with the images that are sound, and every problem found.
     """
-    with _progress() as on_decoded:
-        return read_folders(root, visibility_to_class, annotations=annotations, decode=decode, on_decoded=on_decoded)
+    with progress_bar() as update:
+        return read_folders(
+            root,
+            visibility_to_class,
+            annotations=annotations,
+            decode=decode,
+            on_decoded=lambda folder, done, total: update(f"checking {folder}", done, total),
+        )
 
 
 def load_root(
@@ -112,25 +116,3 @@ def _summary(root: Path, problems: Sequence[Problem]) -> str:
         listed.append(f"... and {len(problems) - MOST_LISTED} more")
     noun = "problem" if len(problems) == 1 else "problems"
     return "\n  ".join([f"{root}: {len(problems)} {noun} in the data:", *listed])
-
-
-@contextmanager
-def _progress() -> Iterator[OnDecoded | None]:
-    """A bar per folder on a terminal; None, and no output at all, where there is none."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (
-        TextColumn("checking {task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-
-        def on_decoded(folder: str, done: int, total: int) -> None:
-            progress.update(task, description=folder, completed=done, total=total)
-
-        yield on_decoded

@@ -178,7 +178,7 @@ def test_an_error_half_way_leaves_nothing(source: Path, tmp_path: Path, workers:
 
 
 def test_an_interrupt_half_way_leaves_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write, written = offline_pictures._write_image, []
+    write, written = offline_pictures.write_image, []
 
     def interrupted(path: Path, image: np.ndarray) -> None:
         if len(written) == 5:
@@ -186,7 +186,7 @@ def test_an_interrupt_half_way_leaves_nothing(source: Path, tmp_path: Path, monk
         write(path, image)
         written.append(path.exists())
 
-    monkeypatch.setattr(offline_pictures, "_write_image", interrupted)
+    monkeypatch.setattr(offline_pictures, "write_image", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_offline_set(source, tmp_path / "set", "all", seed=0, workers=1)
     assert written == [True] * 5

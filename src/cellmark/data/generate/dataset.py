@@ -14,7 +14,7 @@ from cellmark.data.generate.symbols import VERSIONS
 from cellmark.data.processes import map_in_processes
 from cellmark.data.records import CocoFile, Code
 from cellmark.errors import CellmarkError
-from cellmark.files import new_folder, write_json, write_png
+from cellmark.files import new_folder, write_image, write_json
 
 GENERATOR = 1  # counts up whenever the same parameters give other pictures
 PARAMETERS = "synth.json"
@@ -149,5 +149,5 @@ def _draw(job: _Job) -> tuple[Code, ...]:
     severity = float(rng.uniform(*parameters.severity))
     condition = CONDITIONS[job.folder]
     drawing = draw(condition, parameters.size, rng, severity, parameters.min_pitch)
-    write_png(job.root / condition / job.name, drawing.image)
+    write_image(job.root / condition / job.name, drawing.image)
     return drawing.codes

@@ -1,15 +1,10 @@
 """Writes the pictures of an offline set, in several processes."""
 
 import shutil
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-
-import cv2
-import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cellmark.data.images import read_image
 from cellmark.data.prepare.offline_entries import Variant
@@ -18,7 +13,8 @@ from cellmark.data.prepare.variants import Chain, make_variants, variant_name
 from cellmark.data.processes import map_in_processes
 from cellmark.data.records import ImageRecord
 from cellmark.errors import CellmarkError
-from cellmark.files import write_bytes
+from cellmark.files import write_image
+from cellmark.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -54,23 +50,10 @@ def write_pictures(jobs: Sequence[Job], workers: int | None) -> Generator[list[V
     Yields:
         The variants of each picture, in the order of the jobs.
     """
-    with _progress(len(jobs)) as advance, closing(map_in_processes(_write_picture, jobs, workers)) as written:
-        for variants in written:
+    with progress_bar() as update, closing(map_in_processes(_write_picture, jobs, workers)) as written:
+        for done, variants in enumerate(written, start=1):
             yield variants
-            advance()
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal, and no output at all where there is none."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda: None
-        return
-    columns = (TextColumn("warping"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda: progress.advance(task)
+            update("warping", done, len(jobs))
 
 
 def _write_picture(job: Job) -> list[Variant]:
@@ -85,16 +68,8 @@ def _write_picture(job: Job) -> list[Variant]:
     variants: list[Variant] = []
     try:
         for chain, picture in make_variants(original, job.chains, key, job.settings):
-            _write_image(job.target / variant_name(chain, job.file_name), picture.image)
+            write_image(job.target / variant_name(chain, job.file_name), picture.image)
             variants.append(Variant(job.record.id, chain, picture.codes, picture.redraws))
     except CellmarkError as error:
         raise CellmarkError(f"{job.record.path}: {error}") from error
     return variants
-
-
-def _write_image(path: Path, image: np.ndarray) -> None:
-    """Writes uint8 (H, W, 3) RGB in the format of the suffix."""
-    done, content = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise CellmarkError(f"OpenCV could not write it as {path.name}")
-    write_bytes(path, content.tobytes())

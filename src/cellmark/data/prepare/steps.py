@@ -8,10 +8,10 @@ from typing import get_args
 import cv2
 import numpy as np
 
-from cellmark.data.prepare.displacement import Border, Warp, draw_unfolded
-from cellmark.data.prepare.random_fields import Crumpling, SmoothField
-from cellmark.data.prepare.warps import Curvature, Rotation
 from cellmark.data.records import NOT_LABELLED, Code
+from cellmark.data.warps.displacement import Border, Warp, draw_unfolded
+from cellmark.data.warps.exact import Curvature, Rotation
+from cellmark.data.warps.random_fields import Crumpling, SmoothField
 from cellmark.errors import CellmarkError
 
 

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellmark.data.prepare.displacement import draw_unfolded
-from cellmark.data.prepare.random_fields import Crumpling, SmoothField
-from cellmark.data.prepare.warps import Curvature, Rotation
+from cellmark.data.warps.displacement import draw_unfolded
+from cellmark.data.warps.exact import Curvature, Rotation
+from cellmark.data.warps.random_fields import Crumpling, SmoothField
 
 SIDES = st.integers(24, 900)
 SEEDS = st.integers(0, 2**32 - 1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cellmark.data.prepare.displacement import FoldableWarp
+from cellmark.data.warps.displacement import FoldableWarp
 from cellmark.errors import CellmarkError
 
 REFERENCE = 512  # pixels of the shorter side for which lengths are stated

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cellmark.data.prepare.displacement import Warp
+from cellmark.data.warps.displacement import Warp
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from cellmark.data.prepare.displacement import SMALLEST_DETERMINANT, draw_unfolded
-from cellmark.data.prepare.random_fields import Crumpling, SmoothField, Wrinkle
-from cellmark.data.prepare.warps import Curvature, Rotation
+from cellmark.data.warps.displacement import SMALLEST_DETERMINANT, draw_unfolded
+from cellmark.data.warps.exact import Curvature, Rotation
+from cellmark.data.warps.random_fields import Crumpling, SmoothField, Wrinkle
 from cellmark.errors import CellmarkError
 from tests.data.blobs import centroid, draw_blobs
 

@@ -1,0 +1,33 @@
+"""Problems of data and other tables, printed so that nothing of them is cut off."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from cellmark.data.json_entries import printable
+from cellmark.data.records import Problem
+
+
+def problem_table(root: Path, problems: Sequence[Problem], title: str = "Problems") -> Table:
+    """One row per problem, files named from ``root``; long cells are folded, never cut."""
+    table = Table("file", "record", "reason", title=title, title_justify="left")
+    for column in table.columns:
+        column.overflow = "fold"
+    for problem in problems:
+        inside = problem.file != root and problem.file.is_relative_to(root)
+        file = problem.file.relative_to(root) if inside else problem.file
+        table.add_row(*(Text(printable(cell)) for cell in (str(file), problem.record, problem.reason)))
+    return table
+
+
+def print_wide(content: Table | Text) -> None:
+    """Prints to the terminal's width; into a pipe or a file as wide as it is, a row a line."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        wide = Console(width=1_000_000)
+        console = Console(highlight=False, width=max(80, Measurement.get(wide, wide.options, content).maximum))
+    console.print(content)
