@@ -79,8 +79,8 @@ def make_data(setting: Setting) -> None:
     call(["cellmark", "dataset_synth", *settings], plain)
     trained_on = [path.name for path in sorted(plain.iterdir()) if path.is_dir() and path.name != HELD_OUT]
     for kind in ("warps", "all"):
-        if not setting.data(kind).exists():
-            write_offline_set(plain, setting.data(kind), kind, SEED, only=trained_on)
+        warps = [f"output_dir={setting.data(kind)}", f"variants={kind}", f"folders=[{','.join(trained_on)}]"]
+        call(["cellmark", "dataset_warp", f"data.root={plain}", *warps, f"seed={SEED}"], setting.data(kind))
 
 
 def train_command(setting: Setting, name: str, kind: str, seconds: float | None) -> list[str]:

@@ -14,6 +14,11 @@ import numpy as np
 
 from cellmark.errors import CellmarkError
 
+try:
+    import fcntl
+except ImportError:  # not on Windows, where folders of killed processes are left to the user
+    fcntl = None  # type: ignore[assignment]
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes ``content`` under a temporary name beside ``path``, then renames it."""
@@ -30,8 +35,16 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
-    """Writes ``value`` as JSON; NaN and infinity are refused, because JSON has no such numbers."""
-    write_bytes(path, (json.dumps(value, indent=indent, allow_nan=False) + "\n").encode())
+    """Writes ``value`` as JSON.
+
+    Raises:
+        CellmarkError: a number in it is NaN or infinite, which JSON cannot say.
+    """
+    try:
+        content = json.dumps(value, indent=indent, allow_nan=False)
+    except ValueError as error:
+        raise CellmarkError(f"{path}: cannot be written as JSON: {error}") from error
+    write_bytes(path, f"{content}\n".encode())
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
@@ -77,11 +90,50 @@ def new_folder(path: Path) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise CellmarkError(f"{path}: already there; nothing is overwritten, name another folder")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
-    try:
+    with scratch_folder(path.parent, path.name) as partial:
         yield partial
         partial.chmod(0o755)
         partial.replace(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+
+
+@contextmanager
+def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Yields a hidden folder in ``parent`` that is gone when the block ends, however it ends.
+
+    A process that is killed leaves its folder behind; the next one of the same name clears it away.
+
+    Raises:
+        CellmarkError: no folder can be made in ``parent``.
+    """
+    prefix, suffix = f".{name}.", ".partial"
+    for left in [path for path in parent.iterdir() if path.name.startswith(prefix) and path.name.endswith(suffix)]:
+        with _owned(left) as owned:
+            if owned:
+                shutil.rmtree(left, ignore_errors=True)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
+    except OSError as error:
+        raise CellmarkError(f"{parent}: nothing can be written there: {error.strerror}") from error
+    with _owned(folder):
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _owned(folder: Path) -> Iterator[bool]:
+    """Whether ``folder`` belongs to no other living process; within the block it belongs to this one."""
+    if fcntl is None or not folder.is_dir():
+        yield False
+        return
+    handle = os.open(folder, os.O_RDONLY)  # its lock ends with the process, even when that is killed
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        owned = True
+    except OSError:  # another process has it, or this file system knows no locks
+        owned = False
+    try:
+        yield owned
+    finally:
+        os.close(handle)

@@ -50,7 +50,11 @@ def main(verb: str | None = None) -> None:
         print(f"cellmark: no verb {verb!r}\n\n{_usage()}", file=sys.stderr)
         sys.exit(2)
     sys.argv = [f"cellmark {verb}", *arguments]
-    _hydra_main(verb)
+    try:
+        _hydra_main(verb)
+    except KeyboardInterrupt:
+        print(f"cellmark {verb}: interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def config_folder() -> Path:

@@ -1,9 +1,11 @@
 """The same work on many items, in several processes."""
 
 import os
+import signal
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import TypeVar
 
 import cv2
@@ -30,11 +32,26 @@ def map_in_processes(
         yield from map(work, jobs)
         return
     # spawn: a fork of a process that holds threads of other libraries may hang
-    with ProcessPoolExecutor(count, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+    with ProcessPoolExecutor(count, get_context("spawn"), _prepare) as pool:
         try:
             yield from pool.map(work, jobs, chunksize=max(1, min(16, len(jobs) // (4 * count))))
         finally:
             pool.shutdown(cancel_futures=True)  # else the end of every job is waited for, even after an error
+
+
+def _prepare() -> None:
+    """Makes a worker one that takes one core, and ends when the caller does."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the caller ends the others
+    Thread(target=_end_with_caller, daemon=True).start()
+
+
+def _end_with_caller() -> None:
+    """A caller that is killed cannot end its workers, and they would wait for more work for ever."""
+    caller = parent_process()
+    if caller is not None:
+        caller.join()
+        os._exit(1)
 
 
 def _cores() -> int:

@@ -13,7 +13,8 @@ from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
 from cellmark.data.check import load_root
 from cellmark.data.images import read_image
 from cellmark.data.prepare import offline_pictures
-from cellmark.data.prepare.offline import write_offline_set
+from cellmark.data.prepare.offline import OfflineCounts, write_offline_set
+from cellmark.data.prepare.offline_plan import Request
 from cellmark.data.prepare.steps import Settings
 from cellmark.data.prepare.variants import SETS, chains_of, variant_name
 from cellmark.errors import CellmarkError
@@ -24,6 +25,10 @@ ALL = [
     for warp in ("", "curved_", "crumpled_")
     for prefix in ("", "rotated1_", "rotated2_", "noise_", "contrast_")
 ]
+
+
+def write(source: Path, target: Path, variants: str, seed: int, workers: int | None = 1, **rest) -> OfflineCounts:
+    return write_offline_set(source, target, Request(variants, seed, **rest), workers)
 
 
 def content(root: Path) -> dict[str, bytes]:
@@ -58,7 +63,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("offline") / "all"
-    write_offline_set(source, target, "all", seed=3, workers=1)
+    write(source, target, "all", seed=3)
     return target
 
 
@@ -135,15 +140,15 @@ def test_cells_keep_their_colour(whole: Path):
 
 
 def test_same_bytes_with_workers_and_without_the_other_folders(source: Path, whole: Path, tmp_path: Path):
-    write_offline_set(source, tmp_path / "two", "all", seed=3, workers=2)
+    write(source, tmp_path / "two", "all", seed=3, workers=2)
     assert content(tmp_path / "two") == content(whole)
     shutil.copytree(source / "fold2", tmp_path / "one" / "fold2")
-    write_offline_set(tmp_path / "one", tmp_path / "alone", "all", seed=3, workers=1)
+    write(tmp_path / "one", tmp_path / "alone", "all", seed=3)
     assert content(tmp_path / "alone" / "fold2") == content(whole / "fold2")
 
 
 def test_another_seed_gives_other_pictures(source: Path, whole: Path, tmp_path: Path):
-    write_offline_set(source, tmp_path / "other", "warps", seed=4, workers=1)
+    write(source, tmp_path / "other", "warps", seed=4)
     same = {name: data == content(whole)[name] for name, data in content(tmp_path / "other").items() if "/c" in name}
     assert Counter(same.values()) == {True: 6, False: 6}  # nothing in the curvature is random
     assert all(name.split("/")[1].startswith("curved") == equal for name, equal in same.items())
@@ -151,15 +156,15 @@ def test_another_seed_gives_other_pictures(source: Path, whole: Path, tmp_path: 
 
 def test_a_fold_to_validate_on_is_only_copied(source: Path, tmp_path: Path):
     before = content(source)
-    counts = write_offline_set(source, tmp_path / "set", "warps", seed=0, only=["fold0", "fold2"], workers=1)
-    assert (counts.folders, counts.originals, counts.variants, counts.redraws) == (3, 6, 8, 0)
+    counts = write(source, tmp_path / "set", "warps", seed=0, only=["fold0", "fold2"])
+    assert (counts.variants, counts.there, counts.redraws) == (8, 0, 0)
     assert content(tmp_path / "set" / "fold1") == content(source / "fold1")
     assert len(list((tmp_path / "set" / "fold0").iterdir())) == 7
     assert content(source) == before
 
 
 def test_counts_of_points_that_left(source: Path, tmp_path: Path):
-    counts = write_offline_set(source, tmp_path / "set", "warps", seed=0, workers=1)
+    counts = write(source, tmp_path / "set", "warps", seed=0)
     lost = sum(
         v == 0
         for folder in ("fold0", "fold1", "fold2")
@@ -173,22 +178,22 @@ def test_counts_of_points_that_left(source: Path, tmp_path: Path):
 def test_an_error_half_way_leaves_nothing(source: Path, tmp_path: Path, workers: int):
     settings = Settings(smooth_strength=400.0)  # folds, however often it is drawn
     with pytest.raises(CellmarkError, match=r"000\.png: 100 random fields in a row"):
-        write_offline_set(source, tmp_path / "set", "warps_smooth", seed=0, workers=workers, settings=settings)
+        write(source, tmp_path / "set", "warps_smooth", seed=0, workers=workers, settings=settings)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupt_half_way_leaves_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write, written = offline_pictures.write_image, []
+    write_image, written = offline_pictures.write_image, []
 
     def interrupted(path: Path, image: np.ndarray) -> None:
         if len(written) == 5:
             raise KeyboardInterrupt
-        write(path, image)
+        write_image(path, image)
         written.append(path.exists())
 
     monkeypatch.setattr(offline_pictures, "write_image", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_offline_set(source, tmp_path / "set", "all", seed=0, workers=1)
+        write(source, tmp_path / "set", "all", seed=0)
     assert written == [True] * 5
     assert list(tmp_path.iterdir()) == []
 
@@ -199,7 +204,7 @@ def test_jpeg_stays_jpeg(tmp_path: Path):
     cv2.imwrite(str(root / "fold0" / "000.jpg"), image)
     file = root / "fold0" / "annotations.json"
     file.write_text(file.read_text().replace("000.png", "000.jpg"))
-    write_offline_set(root, tmp_path / "set", "elementary", seed=0, workers=1)
+    write(root, tmp_path / "set", "elementary", seed=0)
     files = sorted((tmp_path / "set" / "fold0").glob("*.jpg"))
     assert len(files) == 5 and all(file.read_bytes()[:2] == b"\xff\xd8" for file in files)
 
@@ -209,18 +214,16 @@ def test_refusals(source: Path, whole: Path, tmp_path: Path):
     for reason, arguments in {
         "variants='some': not one of warps,": {"variants": "some"},
         "no folder fold9 to make variants in; there are fold0, fold1, fold2": {"only": ["fold9"]},
-        "workers=0": {"workers": 0},
         "lies in the source": {"target": source / "set"},
-        "would be a variant of 000.png, but is there already": {"source": whole},
         "already there": {"target": whole},
         "0 must mean 'not labelled'": {"visibility_to_class": {2: 0, 1: 0}},
     }.items():
         with pytest.raises(CellmarkError, match=reason):
-            write_offline_set(**{"source": source, "target": target, "variants": "warps", "seed": 0} | arguments)
+            write(**{"source": source, "target": target, "variants": "warps", "seed": 0} | arguments)
     broken = shutil.copytree(source, tmp_path / "broken")
     (broken / "fold1" / "001.png").unlink()
     with pytest.raises(CellmarkError, match="no such file"):
-        write_offline_set(broken, target, "warps", seed=0)
+        write(broken, target, "warps", seed=0)
     assert not target.exists()
 
 

@@ -1,6 +1,5 @@
-"""Writes the pictures of an offline set, in several processes."""
+"""Writes the pictures of variants, in several processes."""
 
-import shutil
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -8,8 +7,9 @@ from pathlib import Path
 
 from cellmark.data.images import read_image
 from cellmark.data.prepare.offline_entries import Variant
+from cellmark.data.prepare.offline_plan import FolderPlan, Request
 from cellmark.data.prepare.steps import Picture, Settings
-from cellmark.data.prepare.variants import Chain, make_variants, variant_name
+from cellmark.data.prepare.variants import Chain, make_variants, settings_of, variant_name
 from cellmark.data.processes import map_in_processes
 from cellmark.data.records import ImageRecord
 from cellmark.errors import CellmarkError
@@ -18,18 +18,8 @@ from cellmark.progress import progress_bar
 
 
 @dataclass(frozen=True)
-class Job:
-    """One picture to copy, and its variants to make.
-
-    Attributes:
-        record: the original.
-        folder: name of its folder.
-        file_name: its name in that folder, as the COCO file states it.
-        target: the new folder.
-        chains: the variants.
-        seed: seed of all randomness.
-        settings: how strong the steps are.
-    """
+class _Job:
+    """One picture, and the variants to make of it in ``target``."""
 
     record: ImageRecord
     folder: str
@@ -40,36 +30,49 @@ class Job:
     settings: Settings
 
 
-def write_pictures(jobs: Sequence[Job], workers: int | None) -> Generator[list[Variant], None, None]:
-    """Copies the pictures and writes their variants, with a bar on a terminal.
+def write_pictures(
+    plans: Sequence[FolderPlan], targets: Sequence[Path], request: Request, workers: int | None
+) -> Generator[list[Variant], None, None]:
+    """Writes the missing variants of every folder, with a bar on a terminal.
 
     Args:
-        jobs: the pictures.
+        plans: the folders.
+        targets: for each of them, the folder in which the new pictures are put.
+        request: settings and seed.
         workers: processes; None = one for each core that may be used.
 
     Yields:
-        The variants of each picture, in the order of the jobs.
+        The variants of each folder, when the last of them is written.
+
+    Raises:
+        CellmarkError: a random field folds however often it is drawn.
     """
-    with progress_bar() as update, closing(map_in_processes(_write_picture, jobs, workers)) as written:
-        for done, variants in enumerate(written, start=1):
+    jobs = [
+        _Job(record, plan.folder.name, plan.names[record.id], target, plan.missing[record.id], request.seed, settings)
+        for settings in [request.settings]
+        for plan, target in zip(plans, targets, strict=True)
+        for record in plan.originals
+    ]
+    done, total = 0, sum(plan.count for plan in plans)
+    with progress_bar() as update, closing(map_in_processes(_write_variants, jobs, workers)) as written:
+        for plan in plans:
+            variants: list[Variant] = []
+            for _ in plan.originals:
+                variants += next(written)
+                update(f"warping {plan.folder.name}", done + len(variants), total)
+            done += len(variants)
             yield variants
-            update("warping", done, len(jobs))
 
 
-def _write_picture(job: Job) -> list[Variant]:
-    """Copies a picture and writes its variants."""
-    copy = job.target / job.file_name
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(job.record.path, copy)
-    if not job.chains:
-        return []
+def _write_variants(job: _Job) -> list[Variant]:
     original = Picture(read_image(job.record.path), job.record.codes)
     key = (job.seed, job.folder, job.file_name)
     variants: list[Variant] = []
     try:
         for chain, picture in make_variants(original, job.chains, key, job.settings):
             write_image(job.target / variant_name(chain, job.file_name), picture.image)
-            variants.append(Variant(job.record.id, chain, picture.codes, picture.redraws))
+            made_with = settings_of(chain, job.seed, job.settings)
+            variants.append(Variant(job.record.id, chain, made_with, picture.codes, picture.redraws))
     except CellmarkError as error:
         raise CellmarkError(f"{job.record.path}: {error}") from error
     return variants

@@ -41,6 +41,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuses what has no meaning."""
+        for name in ("curvature", "wrinkles", "wrinkle_intensity", "smooth_strength"):
+            wanted, kinds = ("a whole number", (int,)) if name == "wrinkles" else ("a number", (int, float))
+            if type(getattr(self, name)) not in kinds:
+                raise CellmarkError(f"{name}={getattr(self, name)}: {wanted} is needed")
         for name in ("degrees", "noise", "contrast"):
             pair = getattr(self, name)
             if len(pair) != 2 or not -math.inf < pair[0] <= pair[1] < math.inf:
@@ -81,9 +85,6 @@ class Picture:
         """The labelled keypoints of all codes, float64 (N, 2)."""
         points = [code.keypoints[code.keypoints[:, 2] != NOT_LABELLED, :2] for code in self.codes]
         return np.concatenate([np.empty((0, 2)), *points])
-
-
-Step = Callable[[Picture, np.random.Generator, Settings], Picture]
 
 
 def curved(picture: Picture, rng: np.random.Generator, settings: Settings) -> Picture:
@@ -143,12 +144,25 @@ def _warped_code(code: Code, warp: Warp) -> Code:
     return replace(code, keypoints=keypoints)
 
 
+@dataclass(frozen=True)
+class Step:
+    """A change of a picture, by name in `STEPS`.
+
+    Attributes:
+        apply: makes the changed picture.
+        reads: the names of the settings that it depends on; "seed" where it is random.
+    """
+
+    apply: Callable[[Picture, np.random.Generator, Settings], Picture]
+    reads: tuple[str, ...]
+
+
 STEPS: Mapping[str, Step] = {
-    "curved": curved,
-    "crumpled": crumpled,
-    "smooth": smooth,
-    "rotated1": rotated,
-    "rotated2": rotated,
-    "noise": noise,
-    "contrast": contrast,
+    "curved": Step(curved, ("curvature", "border")),
+    "crumpled": Step(crumpled, ("seed", "wrinkles", "wrinkle_intensity", "border")),
+    "smooth": Step(smooth, ("seed", "smooth_strength", "border")),
+    "rotated1": Step(rotated, ("seed", "degrees", "border")),
+    "rotated2": Step(rotated, ("seed", "degrees", "border")),
+    "noise": Step(noise, ("seed", "noise")),
+    "contrast": Step(contrast, ("seed", "contrast")),
 }

@@ -6,7 +6,9 @@ picture. The variant's file is named by the same steps, the last one first: ``ro
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +28,7 @@ SETS: Mapping[str, tuple[Chain, Chain]] = {  # name: the warps, and what is done
 
 
 def chains_of(name: str) -> list[Chain]:
-    """The variants of a named set, the original left out; each comes after the one that it is made from.
+    """The variants of a named set, the original left out.
 
     Raises:
         CellmarkError: there is no such set.
@@ -44,6 +46,13 @@ def variant_name(chain: Chain, file_name: str) -> str:
     return str(path.with_name("_".join((*reversed(chain), path.name))))
 
 
+def settings_of(chain: Chain, seed: int, settings: Settings) -> dict[str, Any]:
+    """Everything that decides what a variant looks like, as JSON keeps it."""
+    known = {"seed": seed, **asdict(settings)}
+    names = {name for step in chain for name in STEPS[step].reads}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in known.items() if name in names}
+
+
 def make_variants(
     picture: Picture, chains: Sequence[Chain], key: Sequence[object], settings: Settings
 ) -> Iterator[tuple[Chain, Picture]]:
@@ -51,7 +60,7 @@ def make_variants(
 
     Args:
         picture: the original.
-        chains: what to make, as `chains_of` orders them.
+        chains: what to make.
         key: seed, folder and file: with the chain, it decides all that is random.
         settings: how strong the steps are.
 
@@ -60,7 +69,10 @@ def make_variants(
     """
     made: dict[Chain, Picture] = {(): picture}
     for chain in chains:
-        made[chain] = STEPS[chain[-1]](made[chain[:-1]], _generator(*key, *chain), settings)
+        for length in range(1, len(chain) + 1):
+            part = chain[:length]
+            if part not in made:
+                made[part] = STEPS[part[-1]].apply(made[part[:-1]], _generator(*key, *part), settings)
         yield chain, made[chain]
 
 

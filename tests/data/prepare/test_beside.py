@@ -1,0 +1,162 @@
+"""Variants beside their originals: nothing is changed that was there, and a second run adds nothing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
+from cellmark.data.check import load_root
+from cellmark.data.prepare.offline import OfflineCounts, add_variants
+from cellmark.data.prepare.offline_plan import Request, plan_root
+from cellmark.data.prepare.steps import Settings
+from cellmark.errors import CellmarkError
+from cellmark.files import write_image
+from tests.conftest import write_plain_folders
+from tests.data.prepare.test_offline import coco, content, write
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_plain_folders(tmp_path / "root", folders=2, images=2)
+
+
+def warp(root: Path, variants: str = "warps", seed: int = 3, workers: int = 1, **rest) -> OfflineCounts:
+    request = Request(variants, seed, **rest)
+    return add_variants(plan_root(root, request), request, workers)
+
+
+def test_originals_stay_and_variants_come_beside_them(root: Path):
+    before, entries = content(root), coco(root, "fold0")
+    counts = warp(root)
+    after = content(root)
+    assert (counts.variants, counts.there) == (8, 0)
+    assert {name for name in after if name not in before} == {
+        f"fold{fold}/{name}"
+        for fold in (0, 1)
+        for name in ("annotations.json.original", *(f"{w}_00{i}.png" for w in ("curved", "crumpled") for i in (0, 1)))
+    }
+    for name, data in before.items():
+        assert after[name + ".original" if name.endswith(".json") else name] == data
+    now = coco(root, "fold0")
+    for key in ("images", "annotations"):
+        assert now[key][:2] == entries[key] and len(now[key]) == 6
+    folders = load_root(root, resolve_visibility(VISIBILITY, CLASSES))
+    assert [len(folder.images) for folder in folders] == [6, 6]
+
+
+def test_the_same_as_in_a_new_root(root: Path, tmp_path: Path):
+    write(root, tmp_path / "new", "all", seed=3)
+    warp(root, "all", workers=2)
+    there = {name: data for name, data in content(root).items() if not name.endswith(".original")}
+    assert there == content(tmp_path / "new")
+
+
+def test_a_second_run_adds_nothing(root: Path):
+    warp(root)
+    once = content(root)
+    counts = warp(root)
+    assert (counts.variants, counts.there) == (0, 8) and content(root) == once
+
+
+def test_a_larger_set_or_a_new_picture_adds_what_is_missing(root: Path, tmp_path: Path):
+    source = shutil.copytree(root, tmp_path / "source")
+    warp(root)
+    assert warp(root, "all").variants == 4 * (15 - 3)
+    at_once = write(source, tmp_path / "new", "all", seed=3)
+    assert at_once.variants == 4 * 14
+    names = {name for name in content(root) if name.endswith(".png")}
+    assert names == {name for name in content(tmp_path / "new") if name.endswith(".png")}
+    assert all(content(root)[name] == content(tmp_path / "new")[name] for name in names)
+
+    values = coco(root, "fold1")
+    shutil.copy(root / "fold1" / "000.png", root / "fold1" / "new.png")
+    values["images"].append(values["images"][0] | {"id": 900, "file_name": "new.png"})
+    values["annotations"].append(values["annotations"][0] | {"id": 901, "image_id": 900})
+    (root / "fold1" / "annotations.json").write_text(json.dumps(values))
+    counts = warp(root)
+    assert (counts.variants, counts.there) == (2, 8)
+    assert (root / "fold1" / "crumpled_new.png").is_file()
+
+
+def test_a_new_root_of_a_root_with_variants_holds_them_once(root: Path, tmp_path: Path):
+    warp(root)
+    counts = write(root, tmp_path / "new", "warps", seed=3)
+    assert (counts.variants, counts.there) == (0, 8)
+    assert content(tmp_path / "new") == {k: v for k, v in content(root).items() if not k.endswith(".original")}
+
+
+def test_other_settings_are_refused_with_the_difference(root: Path):
+    warp(root)
+    before = content(root)
+    with pytest.raises(
+        CellmarkError, match=r"curved_000\.png\) was made otherwise: curvature is 0\.2 there, 0\.1 here"
+    ):
+        warp(root, settings=Settings(curvature=0.1))
+    with pytest.raises(CellmarkError, match=r"crumpled_000\.png\) was made otherwise: seed is 3 there, 4 here"):
+        warp(root, seed=4)
+    assert content(root) == before
+    noisier = Settings(noise=(1.0, 2.0))  # nothing that is there depends on it
+    assert warp(root, settings=noisier).variants == 0
+
+
+def test_only_the_named_folders_are_touched(root: Path):
+    before = content(root)
+    warp(root, only=["fold0"])
+    assert all(content(root)[name] == data for name, data in before.items() if name.startswith("fold1"))
+    assert not list((root / "fold1").glob("curved*")) and len(list((root / "fold0").glob("cur*"))) == 2
+
+
+def test_a_file_in_the_way_is_never_overwritten(root: Path):
+    mine = root / "fold1" / "crumpled_001.png"
+    write_image(mine, np.full((64, 64, 3), 7, np.uint8))
+    before = content(root)
+    with pytest.raises(CellmarkError, match=r"crumpled_001\.png: is in the way of a variant"):
+        warp(root)
+    assert content(root) == before
+    values = coco(root, "fold1")
+    values["images"].append(values["images"][0] | {"id": 900, "file_name": "crumpled_001.png"})
+    (root / "fold1" / "annotations.json").write_text(json.dumps(values))
+    with pytest.raises(
+        CellmarkError, match=r"crumpled_001\.png would be a variant of 001\.png, but is another picture"
+    ):
+        warp(root)
+
+
+def test_what_a_killed_run_left_in_place_is_taken_over(root: Path, tmp_path: Path):
+    write(root, tmp_path / "new", "warps", seed=3)
+    shutil.copy(tmp_path / "new/fold0/curved_001.png", root / "fold0/curved_001.png")  # killed between the moves
+    assert warp(root).variants == 8
+    assert {k: v for k, v in content(root).items() if not k.endswith(".original")} == content(tmp_path / "new")
+
+
+def test_an_annotation_file_that_changes_meanwhile_is_left_alone(root: Path):
+    request = Request("warps", 3)
+    plans = plan_root(root, request)
+    file = root / "fold1" / "annotations.json"
+    file.write_text(file.read_text() + " ")
+    before = content(root)
+    with pytest.raises(CellmarkError, match=r"annotations\.json: was changed by somebody else meanwhile"):
+        add_variants(plans, request, 1)
+    assert content(root) == before
+
+
+@pytest.mark.parametrize(("value", "steps"), [("1", ["curved"]), (1, "curved"), (1, None)])
+def test_entries_that_claim_to_be_variants_of_nothing_are_refused(root: Path, value, steps):
+    values = coco(root, "fold0")
+    values["images"][1] |= {"variant_of": value, "variant": steps}
+    (root / "fold0" / "annotations.json").write_text(json.dumps(values))
+    with pytest.raises(CellmarkError, match=r"fold0/annotations\.json: image 2: variant_of is"):
+        warp(root)
+
+
+def test_numbers_that_json_cannot_say_are_refused_before_anything_moves(root: Path):
+    values = coco(root, "fold1")
+    values["annotations"][0]["score"] = float("nan")
+    (root / "fold1" / "annotations.json").write_text(json.dumps(values))
+    before = content(root)
+    with pytest.raises(CellmarkError, match="cannot be written as JSON"):
+        warp(root)
+    assert content(root) == before
