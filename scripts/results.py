@@ -11,7 +11,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cellmark.data.prepare.offline import write_offline_set
 from results_page import Result, write_page
 
 HELD_OUT = "6_dirty_blurred"

@@ -24,22 +24,24 @@ from cellmark.heatmaps.codec import GaussianCodec
 
 SIZE, SIGMA, BATCH, IMAGES = 512, 2.0, 8, 4  # images of each of the six conditions
 VISIBILITY = {NOT_LABELLED: None, BLACK: 0, WHITE: 1}
-PRESETS = ("none", "report", "strong")
+PRESETS = ("none", "report", "warped", "strong")
 _COLOUR = [A.RandomBrightnessContrast(0.3, 0.2, p=0.7), A.ColorJitter(p=0.3), A.RandomGamma((80, 120), p=0.3)]
 _SENSOR = [
     A.OneOf([A.GaussNoise(std_range=(0.01, 0.05)), A.ISONoise()], p=0.3),
     A.OneOf([A.MotionBlur(5), A.GaussianBlur(blur_limit=5)], p=0.2),
 ]
+_REPORT = [
+    A.HorizontalFlip(p=0.15),
+    A.Rotate(15, p=0.85),
+    A.Affine(scale=(0.9, 1.1), translate_percent=(-0.06, 0.06), p=0.5),
+    *_COLOUR,
+    A.HueSaturationValue(10, 20, 15, p=0.3),
+    *_SENSOR,
+]
 PLAIN = {  # the presets in albumentations' own transforms, one after another
     "none": [A.NoOp()],
-    "report": [
-        A.HorizontalFlip(p=0.15),
-        A.Rotate(15, p=0.85),
-        A.Affine(scale=(0.9, 1.1), translate_percent=(-0.06, 0.06), p=0.5),
-        *_COLOUR,
-        A.HueSaturationValue(10, 20, 15, p=0.3),
-        *_SENSOR,
-    ],
+    "report": _REPORT,
+    "warped": [*_REPORT, A.GridDistortion(p=0.3), A.ElasticTransform(alpha=60, sigma=10, p=0.5)],
     "strong": [
         A.D4(),
         A.Affine(rotate=(-180, 180), scale=(0.7, 1.3), translate_percent=(-0.1, 0.1), p=0.7),

@@ -10,11 +10,14 @@ SIGMA = 2.0
 
 
 def draw_blobs(points: np.ndarray, size: tuple[int, int], sigma: float = SIGMA) -> np.ndarray:
-    """White blobs on black at (N, 2) points; uint8 (H, W, 3)."""
+    """White blobs on black at (N, 2) points; uint8 (H, W, 3) for a size of height and width."""
     image = np.zeros(size)
-    for place in points:
-        across = np.exp(-((np.arange(size[1]) - place[0]) ** 2) / (2 * sigma**2))
-        image += np.outer(np.exp(-((np.arange(size[0]) - place[1]) ** 2) / (2 * sigma**2)), across)
+    for x, y in points:  # beyond 6 sigma a blob is darker than a millionth
+        top, left = max(0, int(y - 6 * sigma)), max(0, int(x - 6 * sigma))
+        box = image[top : max(0, int(y + 6 * sigma) + 2), left : max(0, int(x + 6 * sigma) + 2)]
+        rows, columns = np.arange(top, top + box.shape[0]), np.arange(left, left + box.shape[1])
+        across = np.exp(-((columns - x) ** 2) / (2 * sigma**2))
+        box += np.outer(np.exp(-((rows - y) ** 2) / (2 * sigma**2)), across)
     return np.repeat((image * 250).round().clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
@@ -25,10 +28,14 @@ def window(image: np.ndarray, near: np.ndarray, reach: int) -> tuple[np.ndarray,
     return image[top : y + reach + 1, left : x + reach + 1].astype(float), top, left
 
 
-def centroid(image: np.ndarray, near: np.ndarray, reach: int) -> np.ndarray:
-    """Intensity-weighted centre (x, y) of the blob around ``near``."""
+def centroid(image: np.ndarray, near: np.ndarray, reach: int, power: int = 1) -> np.ndarray:
+    """Centre (x, y) of the blob around ``near``, weighted with the intensity to the ``power``.
+
+    In a bent map a centroid is off by about sigma^2 / 2 times the second derivative of the map. A power n narrows the
+    blob to sigma / sqrt(n), though it was sampled as finely as before.
+    """
     pixels, top, left = window(image, near, reach)
-    weights = pixels[..., 0]
+    weights = (pixels[..., 0] / 255) ** power
     rows, columns = np.mgrid[top : top + weights.shape[0], left : left + weights.shape[1]]
     return np.array([(columns * weights).sum(), (rows * weights).sum()]) / weights.sum()
 

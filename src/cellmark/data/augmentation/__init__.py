@@ -1,6 +1,7 @@
 """Own transforms for ``data.augment``, where albumentations parts picture and points or takes too long.
 
-* ``warp``: every movement of a picture in one resampling, composed of the parts in ``projective`` and ``fields``.
+* ``warp``: every movement of a picture in one resampling, composed of the parts in ``projective``, ``fields`` and
+  ``sheets``; the last are the warps of ``data.warps``, which ``data.prepare`` writes to disk.
 * ``turn``: quarter turns and mirrors.
 * ``blur``, ``noise``: what a camera adds.
 

@@ -6,22 +6,21 @@ import cv2
 import numpy as np
 
 from cellmark.data.augmentation.ranges import checked_range, log_uniform
-from cellmark.data.augmentation.warp import Projective, Size, about_centre
+from cellmark.data.augmentation.warp import Projective, Size
+from cellmark.data.warps import exact
 
 
 class Rotation(Projective):
     """A turn about the centre of the picture."""
 
     def __init__(self, degrees: Sequence[float], p: float = 1.0) -> None:
-        """Takes the range of the angle, clockwise as one sees it."""
+        """Takes the range of the angle, counter-clockwise as one looks at the picture."""
         super().__init__(p)
         self.degrees = checked_range("Rotation.degrees", degrees, -360, 360)
 
     def matrix(self, rng: np.random.Generator, size: Size) -> np.ndarray:
         """A turn by an angle drawn evenly."""
-        angle = np.radians(rng.uniform(*self.degrees))
-        cosine, sine = np.cos(angle), np.sin(angle)
-        return about_centre(np.array([[cosine, -sine], [sine, cosine]]), size)
+        return exact.Rotation((size[1], size[0]), float(rng.uniform(*self.degrees))).matrix
 
 
 class Scale(Projective):
@@ -42,7 +41,7 @@ class Scale(Projective):
     def matrix(self, rng: np.random.Generator, size: Size) -> np.ndarray:
         """A scale about the centre; half and twice are equally likely."""
         factor, aspect = log_uniform(rng, self.factor), log_uniform(rng, self.aspect)
-        return about_centre(np.diag([factor * np.sqrt(aspect), factor / np.sqrt(aspect)]), size)
+        return exact.about_centre(np.diag([factor * np.sqrt(aspect), factor / np.sqrt(aspect)]), (size[1], size[0]))
 
 
 class Shift(Projective):

@@ -12,15 +12,14 @@ from typing import Literal, TypeVar, get_args
 import cv2
 import numpy as np
 
+from cellmark.data.warps.inverse import determinants_of, places_of
 from cellmark.errors import CellmarkError
 
 Border = Literal["white", "reflect", "replicate"]
 
 SMALLEST_DETERMINANT = 0.1  # below it the picture is stretched more than tenfold, and a fold may hide near by
-_TOLERANCE = 1e-6  # pixels; where the determinant is as above, q is then exact to about 1e-5 px
-_MOST_STEPS = 100
 _STEP = 1e-4  # of the central differences, pixels; their error in float64 is below 1e-7
-_PROBES = 8  # per length `FoldableWarp.detail`
+_PROBES = 8  # per length `ProbedWarp.detail`
 _REMAP_LIMIT = 2**15 - 1  # OpenCV addresses the pixels of a remapped picture with 16 bits
 _BORDERS = {"white": cv2.BORDER_CONSTANT, "reflect": cv2.BORDER_REFLECT, "replicate": cv2.BORDER_REPLICATE}
 
@@ -58,6 +57,12 @@ class Warp(ABC):
             float64 (N, 2), inside the picture or not; see `inside`.
         """
 
+    def source(self, places: np.ndarray) -> np.ndarray:
+        """``q + D(q)``, float64 (N, 2): which places of the old picture are seen at (N, 2) places of the new one."""
+        places = np.asarray(places, np.float64).reshape(-1, 2)
+        source: np.ndarray = places + np.stack(np.broadcast_arrays(*self.displacement(*places.T)), axis=1)
+        return source
+
     def warp(self, image: np.ndarray, border: Border = "white") -> np.ndarray:
         """The bent picture, by bilinear interpolation. OpenCV rounds the places to 1/32 px, without a bias.
 
@@ -77,11 +82,10 @@ class Warp(ABC):
             raise CellmarkError(f"{width} x {height} pixels: sides below {_REMAP_LIMIT} can be warped")
         x, y = np.arange(width, dtype=np.float32)[None], np.arange(height, dtype=np.float32)[:, None]
         dx, dy = self.displacement(x, y)
-        map_x = np.ascontiguousarray(np.broadcast_to(x + dx, (height, width)))
-        map_y = np.ascontiguousarray(np.broadcast_to(y + dy, (height, width)))
-        mode = _BORDERS[border]
+        maps = (np.broadcast_to(part, (height, width)) for part in (x + dx, y + dy))
+        map_x, map_y = (np.ascontiguousarray(part, np.float32) for part in maps)
         bent: np.ndarray = cv2.remap(
-            image, map_x, map_y, cv2.INTER_LINEAR, borderMode=mode, borderValue=(255, 255, 255, 255)
+            image, map_x, map_y, cv2.INTER_LINEAR, borderMode=_BORDERS[border], borderValue=(255, 255, 255, 255)
         )
         return bent
 
@@ -95,6 +99,33 @@ class Warp(ABC):
 class FoldableWarp(Warp):
     """A warp without a formula for its inverse, which has none at all where the picture folds over itself."""
 
+    @abstractmethod
+    def unfolded(self, points: np.ndarray) -> bool:
+        """Whether each of (N, 2) keypoints has exactly one place in the new picture, and by a margin.
+
+        That is so where no determinant is below `SMALLEST_DETERMINANT` wherever they could come to lie.
+        """
+
+    def move(self, points: np.ndarray) -> np.ndarray:
+        """Solves ``q + D(q) = p``, see `inverse.places_of`."""
+        return places_of(points, self.source, self.jacobians)
+
+    def jacobians(self, places: np.ndarray) -> np.ndarray:
+        """Derivatives of ``q + D(q)``, float64 (N, 2, 2), see `inverse.places_of`; here by central differences."""
+        places, steps = np.asarray(places, np.float64).reshape(-1, 2), _STEP * np.eye(2)
+        changes = [self.source(places + step) - self.source(places - step) for step in steps]
+        jacobians: np.ndarray = np.stack(changes, axis=2) / (2 * _STEP)
+        return jacobians
+
+    def determinants(self, places: np.ndarray) -> np.ndarray:
+        """Determinant of the Jacobian at (N, 2) places of the new picture; 1 is rigid."""
+        return determinants_of(self.jacobians(places))
+
+
+@dataclass(frozen=True)
+class ProbedWarp(FoldableWarp):
+    """A warp with a formula, whose determinant is looked at on a grid that is finer than its details."""
+
     @property
     @abstractmethod
     def reach(self) -> float:
@@ -105,38 +136,13 @@ class FoldableWarp(Warp):
     def detail(self) -> float:
         """The length over which the displacement changes by about as much as it can, pixels."""
 
-    def move(self, points: np.ndarray) -> np.ndarray:
-        """Solves ``q + D(q) = p`` by Newton's method, the step halved where it does not bring q nearer.
-
-        Args:
-            points: float (N, 2) x, y in pixels.
-
-        Returns:
-            float64 (N, 2), exact to 1e-6 px in the old picture.
-
-        Raises:
-            CellmarkError: no solution was found, which happens only where the picture folds.
-        """
-        goal = np.asarray(points, np.float64).reshape(-1, 2)
-        found, rest = goal.copy(), self._source(goal) - goal
-        pace = np.ones(len(goal))
-        for _ in range(_MOST_STEPS):
-            at = np.flatnonzero(~(np.hypot(*rest.T) <= _TOLERANCE))  # so that NaN counts as not found
-            if not len(at):
-                return found
-            trial = found[at] - pace[at, None] * self._newton_step(found[at], rest[at])
-            left = self._source(trial) - goal[at]
-            nearer = np.hypot(*left.T) < np.hypot(*rest[at].T)
-            found[at[nearer]], rest[at[nearer]] = trial[nearer], left[nearer]
-            pace[at] = np.where(nearer, np.minimum(1, 2 * pace[at]), pace[at] / 2)
-        x, y = goal[at[0]]
-        raise CellmarkError(f"{len(at)} keypoints have no place in the warped image, the first at ({x:g}, {y:g})")
-
-    def determinants(self, points: np.ndarray) -> np.ndarray:
-        """Determinant of the Jacobian of ``q + D(q)`` at (N, 2) places of the new picture; 1 is rigid."""
-        (a, b), (c, d) = self._jacobians(np.asarray(points, np.float64).reshape(-1, 2)).transpose(1, 2, 0)
-        determinants: np.ndarray = a * d - b * c
-        return determinants
+    def unfolded(self, points: np.ndarray) -> bool:
+        """See `FoldableWarp.unfolded`; the keypoints' own places come first, which are few and mostly enough."""
+        if not len(points):
+            return True
+        if self.determinants(points).min() < SMALLEST_DETERMINANT:
+            return False
+        return self.smallest_determinant(points) >= SMALLEST_DETERMINANT
 
     def smallest_determinant(self, points: np.ndarray) -> float:
         """The smallest determinant wherever keypoints at ``points`` (N, 2) could come to lie.
@@ -155,40 +161,25 @@ class FoldableWarp(Warp):
         axes = (np.linspace(a, b, 2 + int((b - a) / step)) for a, b in zip(low, high, strict=True))
         return np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
 
-    def _source(self, places: np.ndarray) -> np.ndarray:
-        """``q + D(q)``, (N, 2)."""
-        source: np.ndarray = places + np.stack(self.displacement(*places.T), axis=1)
-        return source
-
-    def _jacobians(self, places: np.ndarray) -> np.ndarray:
-        """(N, 2, 2), [:, i, j] the derivative of component i along axis j, by central differences."""
-        steps = _STEP * np.eye(2)
-        changes = [self._source(places + step) - self._source(places - step) for step in steps]
-        jacobians: np.ndarray = np.stack(changes, axis=2) / (2 * _STEP)
-        return jacobians
-
-    def _newton_step(self, places: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        """J^-1 rest, (N, 2). A singular Jacobian gives infinite steps, which bring no point nearer."""
-        (a, b), (c, d) = self._jacobians(places).transpose(1, 2, 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            step: np.ndarray = np.stack([d * rest[:, 0] - b * rest[:, 1], a * rest[:, 1] - c * rest[:, 0]], axis=1)
-            step /= (a * d - b * c)[:, None]
-        return step
-
 
 Field = TypeVar("Field", bound=FoldableWarp)
 
 
 def draw_unfolded(
-    draw: Callable[[np.random.Generator], Field], rng: np.random.Generator, points: np.ndarray, most: int = 100
+    draw: Callable[[np.random.Generator], Field],
+    rng: np.random.Generator,
+    points: np.ndarray,
+    most: int = 100,
+    name: str = "the warp",
 ) -> tuple[Field, int]:
     """Draws fields until one does not fold where the keypoints are.
 
     Args:
         draw: makes a random field.
         rng: source of randomness.
-        points: (N, 2) keypoints of the old picture; without any, every field will do.
+        points: (N, 2) keypoints of the old picture.
         most: draws before giving up.
+        name: of what draws, for the message.
 
     Returns:
         The field, and how many were thrown away before it.
@@ -198,13 +189,6 @@ def draw_unfolded(
     """
     for redraws in range(most):
         field = draw(rng)
-        if not len(points) or _unfolded(field, points):
+        if field.unfolded(points):
             return field, redraws
-    raise CellmarkError(f"{most} random fields in a row fold over the code: the warp is too strong for it")
-
-
-def _unfolded(field: FoldableWarp, points: np.ndarray) -> bool:
-    """Whether no determinant is too small; the keypoints' own places first, which are few and mostly enough."""
-    if field.determinants(points).min() < SMALLEST_DETERMINANT:
-        return False
-    return field.smallest_determinant(points) >= SMALLEST_DETERMINANT
+    raise CellmarkError(f"{most} random fields in a row fold the picture over itself: {name} is too strong")

@@ -45,18 +45,28 @@ class Rotation(Warp):
 
     degrees: float
 
+    @property
+    def matrix(self) -> np.ndarray:
+        """float64 (3, 3), from the old picture to the new one. Its inverse is the turn by as much the other way."""
+        sin, cos = math.sin(math.radians(self.degrees)), math.cos(math.radians(self.degrees))
+        return about_centre(np.array([[cos, sin], [-sin, cos]]), self.size)  # y points down
+
     def displacement(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Warp.displacement`."""
-        source_x, source_y = self._turned(x, y, -self.degrees)
-        return source_x - x, source_y - y
+        (a, b, c), (d, e, f) = Rotation(self.size, -self.degrees).matrix[:2].tolist()
+        return a * x + b * y + c - x, d * x + e * y + f - y
 
     def move(self, points: np.ndarray) -> np.ndarray:
         """See `Warp.move`."""
-        x, y = np.asarray(points, np.float64).reshape(-1, 2).T
-        return np.stack(self._turned(x, y, self.degrees), axis=1)
+        matrix = self.matrix
+        moved: np.ndarray = np.asarray(points, np.float64).reshape(-1, 2) @ matrix[:2, :2].T + matrix[:2, 2]
+        return moved
 
-    def _turned(self, x: np.ndarray, y: np.ndarray, degrees: float) -> tuple[np.ndarray, np.ndarray]:
-        sin, cos = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
-        centre_x, centre_y = ((side - 1) / 2 for side in self.size)
-        x, y = x - centre_x, y - centre_y
-        return cos * x + sin * y + centre_x, cos * y - sin * x + centre_y  # y points down
+
+def about_centre(linear: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The (3, 3) matrix that applies a (2, 2) one about the centre of a picture of this width and height."""
+    centre = (np.array(size) - 1) / 2
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = centre - linear @ centre
+    return matrix

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cellmark.data.warps.displacement import FoldableWarp
+from cellmark.data.warps.displacement import ProbedWarp
 from cellmark.errors import CellmarkError
 
 REFERENCE = 512  # pixels of the shorter side for which lengths are stated
@@ -41,7 +41,7 @@ class Wrinkle:
 
 
 @dataclass(frozen=True)
-class Crumpling(FoldableWarp):
+class Crumpling(ProbedWarp):
     """A sheet with a few wrinkles, by the report's formula.
 
     The displacement is the sum over the wrinkles of, with the distance d to the wrinkle point and u = d / R,
@@ -128,7 +128,7 @@ class Wave:
 
 
 @dataclass(frozen=True)
-class SmoothField(FoldableWarp):
+class SmoothField(ProbedWarp):
     """Low-frequency noise: the sum of plane waves of random length, direction, phase and push."""
 
     waves: tuple[Wave, ...]
