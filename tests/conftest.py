@@ -1,5 +1,6 @@
 """Tiny data sets of plainly drawn codes, independent of the generator."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -39,6 +40,15 @@ def write_plain_folders(root: Path, folders: int, images: int, size: int = 64) -
             coco.add_image(name, size, size, [code])
         write_json(root / f"fold{index}" / "annotations.json", coco.to_dict())
     return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Indexes of data are kept here, also by the commands that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("CELLMARK_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

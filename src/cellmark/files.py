@@ -79,6 +79,24 @@ def copy_file(source: Path, target: Path, *, link: bool = False) -> None:
         raise CellmarkError(f"{target}: no hard link to {source}: {error.strerror}; copy with link=false") from error
 
 
+def refuse_overlap(source: Path, target: Path) -> None:
+    """Checks that a new folder ``target`` can be made without touching ``source``, which is only read.
+
+    Raises:
+        CellmarkError: one lies in the other, or something is at ``target`` already.
+    """
+    inner, outer = target.resolve(), source.resolve()
+    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
+        where = "lies in" if inner.is_relative_to(outer) else "holds"
+        raise CellmarkError(f"output_dir={target}: {where} the input {source}, which is only read; name another folder")
+    _refuse_used(target)
+
+
+def _refuse_used(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CellmarkError(f"{folder}: already there; nothing is overwritten, name another folder")
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Yields a temporary folder beside ``path`` that takes its name when the block ends without an error.
@@ -87,8 +105,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         CellmarkError: ``path`` is there already and is not an empty folder.
     """
     path = path.resolve()
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise CellmarkError(f"{path}: already there; nothing is overwritten, name another folder")
+    _refuse_used(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(path.parent, path.name) as partial:
         yield partial

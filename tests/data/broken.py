@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ import numpy as np
 
 from cellmark.data.records import CocoFile, Code
 from cellmark.files import write_image, write_json
+from tests.data.pictures import HEIGHT, WIDTH, bad_checksum, bad_stream, bomb, picture, turned
 
 Json = dict[str, Any]
-IMAGES, WIDTH, HEIGHT = 4, 24, 16
+IMAGES = 4
 VISIBILITY = {0: None, 1: 1, 2: 0}
 KEYPOINTS = np.array([[2, 3, 2], [9.5, 3, 1], [2, 10, 1], [9.5, 10.25, 2], [16, 3, 0], [16, 10, 2]])
 
@@ -50,6 +52,12 @@ class Broken:
     files: Callable[[Path], Any] | None = None
     at: str = "annotations.json"
     lost: tuple[int, ...] = (2,)
+
+    @property
+    def id(self) -> int | None:
+        """The id of the record, which is part of its name where it has one."""
+        found = re.match(r"(?:image|annotation|category) (\d+)", self.record)
+        return int(found[1]) if found else None
 
     def apply(self, path: Path) -> None:
         if self.change is not None:
@@ -106,6 +114,38 @@ def _link_out(path: Path) -> None:
     (path / "1.png").symlink_to(outside)
 
 
+def _double(file: str, what: bytes, by: bytes) -> Callable[[Path], Any]:
+    """Puts a second value of a key into the JSON, which Python's own dictionaries cannot hold."""
+    return _rewrite(file, lambda content: content.replace(what, by + b", " + what, 1))
+
+
+def _replace_json(make: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    def change(path: Path) -> None:
+        (path / "annotations.json").unlink()
+        make(path / "annotations.json")
+
+    return change
+
+
+def _json_out(path: Path) -> None:
+    outside = path.parents[2] / "outside.json"
+    outside.write_text("{}")
+    path.symlink_to(outside)
+
+
+def _circle(path: Path) -> None:
+    path.symlink_to("other.png")
+    path.with_name("other.png").symlink_to(path.name)
+
+
+def _folder_out(path: Path) -> None:
+    outside = path.parent.parent / "pictures"
+    outside.mkdir(exist_ok=True)
+    (path / "1.png").rename(outside / "1.png")
+    (path / "up").symlink_to(outside)
+    edit(path, lambda c: c["images"][1].update(file_name="up/1.png"))
+
+
 def _special(make: Callable[[Path], Any]) -> Callable[[Path], Any]:
     def change(path: Path) -> None:
         (path / "1.png").unlink()
@@ -139,6 +179,29 @@ TABLE = [
     on_disk("image a pipe", "not a regular file", _special(os.mkfifo)),
     on_disk("link out", "is a link that leaves", _link_out, at="annotations.json"),
     on_disk("link to itself", "cannot be resolved", _special(_loop), at="annotations.json"),
+    on_disk("JSON a folder", "not a regular file", _replace_json(Path.mkdir), **JSON),
+    on_disk("JSON a pipe", "not a regular file", _replace_json(os.mkfifo), **JSON),
+    on_disk("JSON a link out", "is a link that leaves", _replace_json(_json_out), **JSON),
+    on_disk("JSON a link to itself", "cannot be resolved", _replace_json(_loop), **JSON),
+    on_disk("file_name twice", "'file_name' stands more than once", _double(JSON["at"], b'"file_name": "1.png"',
+            b'"file_name": "0.png"'), at="annotations.json"),
+    on_disk("image_id twice", "'image_id' stands more than once", _double(JSON["at"], b'"image_id": 2',
+            b'"image_id": 1'), "annotation 2", "annotations.json"),
+    on_disk("categories twice", "'categories' stands more than once", _double(JSON["at"], b'"categories": [',
+            b'"categories": []'), "", "annotations.json", ()),
+    on_disk("image a web page", "not a picture", _rewrite("1.png", lambda b: b"<!doctype html><html></html>")),
+    on_disk("image with a wrong checksum", "wrong checksum of IDAT", _rewrite("1.png", bad_checksum)),
+    on_disk("image that does not inflate", "does not decode", _rewrite("1.png", bad_stream)),
+    on_disk("image of 3.6 gigapixels", "more than the limit", _rewrite("1.png", bomb)),
+    on_disk("image a JPEG cut", "truncated", _rewrite("1.png", lambda b: picture("JPEG")[:400])),
+    on_disk("image a TIFF cut", "does not decode", _rewrite("1.png", lambda b: picture("TIFF")[:-99])),
+    on_disk("image of 32 bits", "32 bits per channel", _rewrite("1.png", lambda b: picture("TIFF", "F"))),
+    on_disk("image turned", "has 16 x 24 pixels", _rewrite("1.png", lambda b: turned(picture("PNG")))),
+    on_disk("upper case", "no such file; there is 1.PNG", lambda path: (path / "1.png").rename(path / "1.PNG")),
+    on_disk("links in a circle", "cannot be resolved", _special(_circle), at="annotations.json"),
+    on_disk("folder out", "is a link that leaves", _folder_out, "image 2 (up/1.png)", "annotations.json"),
+    on_disk("link to another image", "its file is the one of image 1 (0.png)",
+            _special(lambda path: path.symlink_to("0.png")), at="annotations.json", lost=(1, 2)),
     top("no images", "images is missing", lambda c: (c.pop("images"), c.update(annotations=[])), lost=EVERY),
     top("no annotations", "annotations is missing", lambda c: c.pop("annotations"), lost=EVERY),
     top("no categories", "categories is missing", lambda c: c.pop("categories")),
@@ -148,6 +211,11 @@ TABLE = [
     top("annotation a number", "is 3, not an object", lambda c: c["annotations"].append(3), "annotations[4]"),
     top("category a list", "is a list of 0, not", lambda c: c["categories"].append([]), "categories[1]"),
     top("category without id", "id is missing", lambda c: c["categories"].append({}), "categories[1]"),
+    top("no category of codes", "of 2 none is called datamatrix", lambda c: (
+        c["categories"][0].update(name="person"), c["categories"].append({"id": 2, "name": "qr"}))),
+    top("another category", "category_id 2 is not the one called datamatrix", lambda c: (
+        c["categories"].append({"id": 2, "name": "qr"}), c["annotations"][1].update(category_id=2)),
+        "annotation 2", (2,)),
     top("category twice", "is taken", lambda c: c["categories"].append({"id": 1}), "category 1"),
     top(
         "image id twice",
@@ -162,6 +230,12 @@ TABLE = [
         "annotation 1", (1, 2)),
     top("orphan", "image_id 77 is not in images", lambda c: c["annotations"].append(
         c["annotations"][0] | {"id": 9, "image_id": 77}), "annotation 9"),
+    top("image without id", "id is missing", lambda c: (c["images"][1].pop("id"), c["annotations"].pop(1)),
+        "images[1] (1.png)", (2,)),
+    top("image id a text", "id is '2', not an integer", lambda c: (c["images"][1].update(id="2"),
+        c["annotations"].pop(1)), "images[1] (1.png)", (2,)),
+    Broken("image: file_name too long", "File name too long", f"image 2 ({'a' * 200})",
+           lambda c: c["images"][1].update(file_name="a" * 300), at="a" * 300),
     image("no file_name", "file_name is missing", "image 2", file_name=None),
     image("file_name a number", "file_name is 7, not a string", "image 2", file_name=7),
     image("file_name empty", "is empty", "image 2 ()", file_name=""),
@@ -210,6 +284,7 @@ TABLE = [
     keypoint("v unknown", 5, 3, "v is 3, not in visibility_to_class (0, 1, 2), at keypoint 1"),
     keypoint("v immense", 5, 10**300, "not in visibility_to_class"),
     keypoint("right of the image", 3, 23.6, "labelled keypoint 1 outside the image of 24 x 16 pixels"),
+    keypoint("on another", 3, 2.0, "labelled keypoints 0, 1 share their place with another, the first at (2, 3)"),
     keypoint("above the image", 4, -0.6, "outside the image"),
     Broken("size not the stated", "has 24 x 16 pixels, but the JSON states 30 x 16", "image 2 (1.png)",
            lambda c: c["images"][1].update(width=30), at="1.png"),

@@ -1,11 +1,13 @@
+import contextlib
 import logging
+import re
 
 import numpy as np
 import pytest
 
 from cellmark.data.check import MOST_LISTED, check, count, load_root
 from cellmark.errors import CellmarkError
-from tests.data.broken import TABLE, VISIBILITY, edit, sound_folder
+from tests.data.broken import EVERY, IMAGES, TABLE, VISIBILITY, edit, sound_folder
 
 
 @pytest.fixture
@@ -56,6 +58,51 @@ def test_skipping_leaves_out_exactly_the_bad_images_and_logs_them(root, caplog, 
     assert broken.reason in record.getMessage() and broken.record in record.getMessage()
 
 
+def number(line):
+    """Which of the four images a line of the log is about; their ids may be wrong, their places in the file not."""
+    if by_id := re.search(r": image (?!1 \(1)(\d+)[ :]", line):
+        return int(by_id[1])
+    by_place = re.search(r": images\[(\d)\]", line)
+    return 1 + int(by_place[1] if by_place else re.search(r"(\d)\.png", line)[1])
+
+
+@pytest.mark.parametrize("broken", TABLE, ids=lambda broken: broken.name)
+def test_every_image_is_kept_or_logged_with_a_reason(root, caplog, broken):
+    broken.apply(root / "b")
+    with caplog.at_level(logging.WARNING):
+        folders = load_root(root, VISIBILITY, on_error="skip")
+    kept = {int(record.path.stem) + 1 for folder in folders[1:] for record in folder.images}
+    (record,) = caplog.records
+    head, _, lines = record.getMessage().partition("\nLeft out:\n")
+    assert f"{4 + len(kept)} sound images kept, {4 - len(kept)} left out" in head
+    logged = [number(line) for line in lines.splitlines()]
+    assert sorted(logged) == sorted(set(EVERY) - kept) == sorted(broken.lost)
+    assert all(line.startswith(str(root)) and not line.endswith(": ") for line in lines.splitlines())
+
+
+def test_an_image_left_out_for_another_records_sake_is_logged_with_that_reason(root, caplog):
+    def change(content):
+        content["annotations"][2]["area"] = -1
+        content["annotations"].pop(3)
+        content["annotations"].append(content["annotations"][0] | {"id": 9, "image_id": 77})
+
+    edit(root / "b", change)
+    load_root(root, VISIBILITY, on_error="skip")
+    _, _, lines = caplog.text.partition("Left out:\n")
+    assert lines.splitlines() == [
+        f"{root}/b/2.png: image 3 (2.png): annotation 3: area is -1, not a finite number from 0 up",
+        f"{root}/b/3.png: image 4 (3.png): it has no code, and annotation 9 belongs to no known image",
+    ]
+
+
+def test_the_images_of_a_lost_folder_are_logged(root, caplog):
+    (root / "b" / "annotations.json").unlink()
+    load_root(root, VISIBILITY, on_error="skip")
+    _, _, lines = caplog.text.partition("Left out:\n")
+    expected = [f"{root}/b/{index}.png: b: holds images but no annotations.json" for index in range(4)]
+    assert lines.splitlines() == expected
+
+
 def test_skipping_drops_a_folder_of_which_nothing_is_left(root):
     (root / "a" / "annotations.json").write_text("{")
     assert [folder.name for folder in load_root(root, VISIBILITY, on_error="skip")] == ["b"]
@@ -84,6 +131,17 @@ def test_a_bar_is_shown_on_a_terminal_only(root, monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert len(check(root, VISIBILITY)[0]) == 2
     assert "checking" in capsys.readouterr().err
+
+
+def test_the_bar_also_tells_that_the_json_is_read(root, monkeypatch):
+    told = []
+    monkeypatch.setattr("cellmark.data.check.progress_bar", lambda: contextlib.nullcontext(lambda *a: told.append(a)))
+    monkeypatch.setattr("cellmark.data.index.OFTEN", 2)
+    assert len(check(root, VISIBILITY)[0]) == 2
+    objects = 1 + IMAGES + IMAGES + 2  # the file, its images, annotations, category, info
+    reading = [(done, total) for what, done, total in told if what == "reading b/annotations.json"]
+    assert reading == [*((done, None) for done in range(0, objects + 1, 2)), (0, IMAGES), (2, IMAGES)]
+    assert [done for what, done, _ in told if what == "checking b"] == [1, 2, 3, 4]
 
 
 def test_keypoints_keep_their_v(root):

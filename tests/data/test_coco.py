@@ -74,13 +74,15 @@ def test_what_coco_allows_is_accepted(folder):
     def change(content):
         del content["info"], content["licenses"]
         content["origin"] = {"camera": [1, None]}
+        content["categories"] = [{"id": 1}]  # the only one, so its name does not matter
         content["images"][0] |= {"date_captured": "today", "license": 3}
         content["images"][1]["file_name"] = "deeper/1.png"
         content["annotations"][0] |= {"score": None, "note": [], "text": None, "rows": None, "cols": None}
         content["annotations"][1]["keypoints"] = [float(v) for v in content["annotations"][1]["keypoints"]]
         content["annotations"][1]["keypoints"][12:14] = [500.0, 500.0]  # not labelled, v = 0
         content["annotations"][2] = {key: content["annotations"][2][key] for key in ("id", "image_id", "category_id")}
-        content["annotations"][2]["keypoints"] = [-0.5, 15.5, 2]
+        content["annotations"][2]["keypoints"] = [-0.5, 15.5, 2, 1, 1, 0]
+        content["annotations"][2]["num_keypoints"] = 2  # all of them, and not those with v > 0 only
         content["annotations"].pop()
 
     edit(folder, change)

@@ -1,10 +1,9 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from cellmark.heatmaps.codec import GaussianCodec
-from cellmark.viz.augmented import augmented_sheet, target
+from cellmark.viz.augmented import augmented_gallery
 from tests.data.blobs import sample_of
 
 
@@ -12,24 +11,19 @@ def one(points, labels, size=(60, 80)):
     return sample_of(np.full((*size, 3), 128, np.uint8), np.array(points), np.array(labels))
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_the_target_peaks_at_the_cells_of_its_class(stride):
-    sample = one([[20.5, 30.5], [60.5, 10.5]], [0, 1])
-    maps = target(sample, GaussianCodec(2.0), stride, 2)
-    assert maps.shape == (2, 60 // stride, 80 // stride)
-    for heatmap, (x, y) in zip(maps, sample.points, strict=True):
-        row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
-        assert abs((column + 0.5) * stride - 0.5 - x) <= stride / 2
-        assert abs((row + 0.5) * stride - 0.5 - y) <= stride / 2
-
-
 def test_each_sample_has_a_row_of_versions_and_one_of_heatmaps():
     sample = one([[20, 30]], [1])
     moved = replace(sample, points=np.array([[60, 30]], np.float32))
-    sheet = augmented_sheet([[sample, moved]] * 2, GaussianCodec(4.0), 1, 2, "title")
-    assert sheet.shape[0] > 4 * 320 and 2 * 320 < sheet.shape[1] < 3 * 320
-    blue = (sheet[..., 2].astype(int) - sheet[..., 0] > 60).nonzero()[1]  # cells of class 1, in every tile
-    assert {int(column > sheet.shape[1] / 2) for column in blue} == {0, 1}
-    empty = augmented_sheet([[one(np.empty((0, 2)), [])] * 2], GaussianCodec(4.0), 1, 2, "title")
-    assert np.ptp(empty.astype(int), axis=2).max() == 0  # grey only
-    assert augmented_sheet([], GaussianCodec(), 1, 2, "nothing").std() > 0
+    gallery = augmented_gallery("f", [[sample, moved]] * 2, GaussianCodec(4.0), 1, 2)
+    assert gallery.columns == 2 and len(gallery.pictures) == 8 and gallery.rows
+    assert [picture.caption for picture in gallery.pictures[:4]] == ["a.png: 1 cells", "augmented 1: 1 cells", "", ""]
+    for picture in gallery.pictures:  # blue: cells of class 1
+        blue = (picture.image[..., 2].astype(int) - picture.image[..., 0] > 60).nonzero()[1]
+        left = blue.mean() < picture.image.shape[1] / 2
+        assert left == ("as it is" in picture.alt)
+
+
+def test_without_cells_all_is_grey_and_without_samples_there_is_a_sheet():
+    empty = augmented_gallery("f", [[one(np.empty((0, 2)), [])] * 2], GaussianCodec(4.0), 1, 2)
+    assert all(np.ptp(picture.image.astype(int), axis=2).max() == 0 for picture in empty.pictures)
+    assert augmented_gallery("f", [], GaussianCodec(), 1, 2).sheet().std() > 0

@@ -1,32 +1,46 @@
 """``cellmark dataset_check``: every problem of a folder of COCO folders, and what the sound part holds."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 from rich.table import Table
 from rich.text import Text
 
-from cellmark.cli.problems import print_wide, problem_table
+from cellmark.cli.problems import print_wide, problem_table, shown_file, well_formed
 from cellmark.data.check import check, count
 from cellmark.data.coco import Visibility, resolve_visibility
 from cellmark.data.json_entries import printable
 from cellmark.data.records import Folder, Problem
+from cellmark.errors import CellmarkError
+
+FORMATS = ("table", "json")
 
 
-def run(*, data: DictConfig, mode: DictConfig) -> int:
-    """Checks ``data.root`` and prints what it finds.
+def run(*, data: DictConfig, mode: DictConfig, format: str) -> int:
+    """Checks ``data.root`` and prints what it finds; every file is read, and the index kept of it renewed.
 
     Args:
         data: ``root``, the folder of folders, and ``visibility_to_class``, v -> class name or null.
         mode: ``classes``, the names of the classes.
+        format: ``table`` for people, ``json`` for programs, see `report`.
 
     Returns:
         The exit status: 1 if there is any problem, else 0.
+
+    Raises:
+        CellmarkError: there is no such format, or the map of v and the classes do not fit.
     """
+    if format not in FORMATS:
+        raise CellmarkError(f"format={format}: there are {', '.join(FORMATS)}")
     root = Path(data.root)
     visibility = resolve_visibility(data.visibility_to_class, mode.classes)
-    folders, problems = check(root, visibility)
+    folders, problems = check(root, visibility, cache=True, renew=True)
+    if format == "json":
+        print(json.dumps(report(root, folders, problems, visibility, mode.classes), indent=2, allow_nan=False))
+        return 1 if problems else 0
     if problems:
         print_wide(problem_table(root, problems))
     if folders:
@@ -39,6 +53,39 @@ def run(*, data: DictConfig, mode: DictConfig) -> int:
         )
     )
     return 1 if problems else 0
+
+
+def report(
+    root: Path,
+    folders: Sequence[Folder],
+    problems: Sequence[Problem],
+    visibility: Visibility,
+    classes: Sequence[str],
+) -> dict[str, Any]:
+    """What was found, ready for ``json.dump``; files are named from ``root``, and it is ``.`` itself."""
+    rows = []
+    for folder in folders:
+        counts = count(folder, visibility)
+        rows.append(
+            {
+                "name": well_formed(folder.name),
+                "images": counts.images,
+                "codes": counts.codes,
+                "cells": dict(zip(classes, counts.cells, strict=True)),
+                "not_labelled": counts.not_labelled,
+                "problems": _found(folder, problems),
+            }
+        )
+    found = [
+        {
+            "file": well_formed(shown_file(root, problem.file)),
+            "record": well_formed(problem.record),
+            "id": problem.id,
+            "reason": well_formed(problem.reason),
+        }
+        for problem in problems
+    ]
+    return {"root": well_formed(str(root)), "problems": found, "folders": rows, "ok": not problems}
 
 
 def summary_table(
@@ -56,11 +103,13 @@ def summary_table(
     rows = []
     for folder in folders:
         counts = count(folder, visibility)
-        found = sum(problem.file.is_relative_to(folder.path) for problem in problems)
-        cells = (*counts.cells, *[0] * (len(classes) - len(counts.cells)))
-        rows.append([counts.images, counts.codes, *cells, counts.not_labelled, found])
+        rows.append([counts.images, counts.codes, *counts.cells, counts.not_labelled, _found(folder, problems)])
         table.add_row(Text(printable(folder.name)), *map(str, rows[-1]))
     table.add_section()
     *sums, _ = (sum(column) for column in zip(*rows, strict=True))
     table.add_row("all", *map(str, sums), str(len(problems)))  # with those of no folder in the table
     return table
+
+
+def _found(folder: Folder, problems: Sequence[Problem]) -> int:
+    return sum(problem.file.is_relative_to(folder.path) for problem in problems)

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from cellmark.data.coco import resolve_visibility
 from cellmark.data.json_entries import printable
-from cellmark.data.prepare.offline import OfflineCounts, add_variants, write_offline_set
-from cellmark.data.prepare.offline_plan import FolderPlan, Request, plan_root
-from cellmark.data.prepare.steps import Settings
+from cellmark.data.prepare.warp.plan import FolderPlan, Request, plan_root
+from cellmark.data.prepare.warp.steps import Settings
+from cellmark.data.prepare.warp.write import OfflineCounts, add_variants, write_offline_set
 from cellmark.errors import CellmarkError
 
 _PAIRS = ("degrees", "noise", "contrast")

@@ -18,10 +18,19 @@ def problem_table(root: Path, problems: Sequence[Problem], title: str = "Problem
     for column in table.columns:
         column.overflow = "fold"
     for problem in problems:
-        inside = problem.file != root and problem.file.is_relative_to(root)
-        file = problem.file.relative_to(root) if inside else problem.file
-        table.add_row(*(Text(printable(cell)) for cell in (str(file), problem.record, problem.reason)))
+        file = str(root) if problem.file == root else shown_file(root, problem.file)
+        table.add_row(*(Text(printable(cell)) for cell in (file, problem.record, problem.reason)))
     return table
+
+
+def shown_file(root: Path, file: Path) -> str:
+    """A file as it is called from ``root``; in full if it lies elsewhere."""
+    return str(file.relative_to(root) if file.is_relative_to(root) else file)
+
+
+def well_formed(text: str) -> str:
+    """``text`` with half surrogate pairs as escapes: a JSON string of them is refused by strict readers."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def print_wide(content: Table | Text) -> None:

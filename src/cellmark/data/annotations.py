@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cellmark.data.json_entries import Entry, as_float, listed, shown
+from cellmark.data.json_entries import Entry, as_float, finite_numbers, listed, object_of, shown
 from cellmark.data.records import Code
 from cellmark.errors import CellmarkError
 
@@ -62,11 +62,21 @@ def classes_of(code: Code, visibility_to_class: Visibility) -> np.ndarray:
     return classes
 
 
+def pack_keypoints(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A hook for `load_object`: sound keypoints as float64, which takes a fraction of the memory of a list."""
+    values = object_of(pairs)
+    keypoints = values.get("keypoints")
+    if isinstance(keypoints, list):
+        numbers = finite_numbers(keypoints)
+        values["keypoints"] = keypoints if numbers is None else numbers
+    return values
+
+
 def parse_code(entry: Entry, size: tuple[int, int] | None, visibility_to_class: Visibility) -> Code | None:
     """Checks an annotation, all but its ``image_id`` and ``category_id``, and notes every problem.
 
     Args:
-        entry: the JSON object.
+        entry: the JSON object; its keypoints are a list, or packed by `pack_keypoints`.
         size: width and height of its image in pixels, None where they are not known.
         visibility_to_class: v -> class index, or None.
 
@@ -81,6 +91,7 @@ def parse_code(entry: Entry, size: tuple[int, int] | None, visibility_to_class: 
     _check_measures(entry)
     if keypoints is not None:
         _check_count(entry, keypoints)
+        _check_places(entry, keypoints, visibility_to_class)
     if keypoints is not None and size is not None:
         _check_inside(entry, keypoints, size, visibility_to_class)
     if code_id is None or keypoints is None or len(entry.problems) > before:
@@ -93,22 +104,24 @@ def _keypoints(entry: Entry, visibility_to_class: Visibility) -> np.ndarray | No
     values = entry.required("keypoints")
     if "keypoints" not in entry.values:
         return None
-    numbers = entry.check_numbers("keypoints", values)
-    if isinstance(values, list) and not values:
-        entry.note("keypoints is empty")
-        return None
-    if isinstance(values, list) and len(values) % 3:
-        entry.note(f"keypoints holds {len(values)} numbers, not a multiple of 3 (x, y, v)")
-        return None
+    packed = isinstance(values, np.ndarray)  # finite numbers, see `pack_keypoints`
+    numbers = values if packed else entry.check_numbers("keypoints", values)
+    if packed or isinstance(values, list):
+        if not len(values):
+            entry.note("keypoints is empty")
+            return None
+        if len(values) % 3:
+            entry.note(f"keypoints holds {len(values)} numbers, not a multiple of 3 (x, y, v)")
+            return None
     if numbers is None:
         return None
-    keypoints = np.array(numbers, np.float64).reshape(-1, 3)
+    keypoints = np.asarray(numbers, np.float64).reshape(-1, 3)
     return keypoints if _visibilities_known(entry, keypoints[:, 2], visibility_to_class) else None
 
 
 def _visibilities_known(entry: Entry, column: np.ndarray, visibility_to_class: Visibility) -> bool:
     known = True
-    for v in np.unique(column).tolist():
+    for v in sorted(set(column.tolist())):
         if v.is_integer() and int(v) in visibility_to_class:
             continue
         known = False
@@ -146,17 +159,39 @@ def _check_measures(entry: Entry) -> None:
 
 
 def _check_count(entry: Entry, keypoints: np.ndarray) -> None:
-    """``num_keypoints``, in COCO the number of keypoints with v > 0."""
+    """``num_keypoints``, in COCO the number of keypoints with v > 0; some programs count them all."""
     stated, counted = entry.optional_integer("num_keypoints"), int((keypoints[:, 2] > 0).sum())
-    if stated is not None and stated != counted:
+    if stated not in (None, counted, len(keypoints)):
         entry.note(f"num_keypoints is {shown(stated)}, but {counted} keypoints have v > 0")
+
+
+def _check_places(entry: Entry, keypoints: np.ndarray, visibility_to_class: Visibility) -> None:
+    """No two cells have one centre: of two labelled keypoints at exactly one place, one is a mistake."""
+    if not _any_equal(keypoints):
+        return
+    labelled = np.flatnonzero(classes_of(Code(0, keypoints), visibility_to_class) >= 0)
+    order = labelled[np.lexsort(keypoints[labelled, :2].T)]
+    same = (np.diff(keypoints[order, :2], axis=0) == 0).all(axis=1)
+    if same.any():
+        where = sorted({*order[:-1][same].tolist(), *order[1:][same].tolist()})
+        x, y = keypoints[where[0], :2]
+        entry.note(f"labelled keypoints {listed(where)} share their place with another, the first at ({x:g}, {y:g})")
+
+
+def _any_equal(keypoints: np.ndarray) -> bool:
+    """Whether two points lie at one place, labelled or not; much quicker than finding out which."""
+    places = keypoints[:, 0] + 1j * keypoints[:, 1]
+    places.sort()
+    return bool((places[1:] == places[:-1]).any())
 
 
 def _check_inside(entry: Entry, keypoints: np.ndarray, size: tuple[int, int], visibility_to_class: Visibility) -> None:
     """Labelled keypoints lie in the image, which covers -0.5 to size - 0.5."""
+    outside = ((keypoints[:, :2] < -0.5) | (keypoints[:, :2] > np.array(size) - 0.5)).any(axis=1)
+    if not outside.any():
+        return
     labelled = classes_of(Code(0, keypoints), visibility_to_class) >= 0
-    outside = (keypoints[:, :2] < -0.5) | (keypoints[:, :2] > np.array(size) - 0.5)
-    where = np.flatnonzero(labelled & outside.any(axis=1)).tolist()
+    where = np.flatnonzero(labelled & outside).tolist()
     if where:
         x, y = keypoints[where[0], :2]
         entry.note(

@@ -38,7 +38,13 @@ class FolderCounts:
 
 
 def check(
-    root: Path, visibility_to_class: Visibility, *, annotations: str = ANNOTATIONS, decode: bool = True
+    root: Path,
+    visibility_to_class: Visibility,
+    *,
+    annotations: str = ANNOTATIONS,
+    decode: bool = True,
+    cache: bool = False,
+    renew: bool = False,
 ) -> tuple[list[Folder], list[Problem]]:
     """Reads every folder below ``root`` and every image in it, with a progress bar on a terminal.
 
@@ -47,6 +53,8 @@ def check(
         visibility_to_class: v -> class index, or None for "not labelled".
         annotations: name of the COCO file in each folder.
         decode: also decode every image, which takes a few milliseconds each.
+        cache: keep what was found, and read only files that have changed since the last time.
+        renew: with ``cache``, read every file nevertheless.
 
     Returns:
         The folders with the images that are sound, and every problem found.
@@ -58,6 +66,9 @@ def check(
             annotations=annotations,
             decode=decode,
             on_decoded=lambda folder, done, total: update(f"checking {folder}", done, total),
+            on_read=lambda folder, done, total: update(f"reading {folder}/{annotations}", done, total),
+            cache=cache,
+            renew=renew,
         )
 
 
@@ -68,6 +79,7 @@ def load_root(
     on_error: Literal["raise", "skip"] = "raise",
     annotations: str = ANNOTATIONS,
     decode: bool = True,
+    cache: bool = False,
 ) -> list[Folder]:
     """Loads every folder below ``root`` that holds a sound image.
 
@@ -75,16 +87,18 @@ def load_root(
         root: the folder of folders.
         visibility_to_class: v -> class index, or None for "not labelled".
         on_error: "raise" refuses a root with any problem; "skip" leaves out the images that have one,
-            and logs how many and which.
+            and logs which and why.
         annotations: name of the COCO file in each folder.
         decode: also decode every image, which takes a few milliseconds each.
+        cache: keep what was found in the user's cache folder, and read only files that have changed since the
+            last time; the answer is the same.
 
     Raises:
         CellmarkError: there is a problem and ``on_error`` is "raise", or not one sound image is left.
     """
     if on_error not in ("raise", "skip"):
         raise CellmarkError(f"data.on_error is {on_error!r}, not 'raise' or 'skip'")
-    folders, problems = check(root, visibility_to_class, annotations=annotations, decode=decode)
+    folders, problems = check(root, visibility_to_class, annotations=annotations, decode=decode, cache=cache)
     if problems and on_error == "raise":
         raise CellmarkError(
             f"{_summary(root, problems)}\n"
@@ -95,9 +109,7 @@ def load_root(
         reason = _summary(root, problems) if problems else f"{root}: its folders hold no image"
         raise CellmarkError(f"{reason}\nNothing is left to load.")
     if problems:
-        kept = sum(len(folder.images) for folder in sound)
-        every = "\n".join(map(str, problems))
-        log.warning("%s: %d problems, %d sound images kept. Left out:\n%s", root, len(problems), kept, every)
+        log.warning("%s", _skipped(root, folders, problems))
     return sound
 
 
@@ -108,6 +120,15 @@ def count(folder: Folder, visibility_to_class: Visibility) -> FolderCounts:
     labels = np.concatenate([np.empty(0, np.int64), *(classes_of(code, visibility_to_class) for code in codes)])
     cells = np.bincount(labels[labels >= 0], minlength=max(indices, default=-1) + 1)
     return FolderCounts(folder.name, len(folder.images), len(codes), tuple(cells.tolist()), int((labels < 0).sum()))
+
+
+def _skipped(root: Path, folders: Sequence[Folder], problems: Sequence[Problem]) -> str:
+    """Every problem, and every image that is left out because of them."""
+    kept = sum(len(folder.images) for folder in folders)
+    lost = [str(image) for folder in folders for image in folder.left_out]
+    head = f"{root}: {len(problems)} problems, {kept} sound images kept, {len(lost)} left out. Problems:"
+    lines = [head, *map(str, problems), *(["Left out:", *lost] if lost else [])]
+    return "\n".join(lines)
 
 
 def _summary(root: Path, problems: Sequence[Problem]) -> str:

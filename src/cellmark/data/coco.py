@@ -8,18 +8,18 @@ file, all are left out, because nothing tells which one is right.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from cellmark.data.annotations import Visibility, classes_of, parse_code, resolve_visibility
-from cellmark.data.file_names import absent, leaves, unsafe
-from cellmark.data.images import list_images, read_image
-from cellmark.data.json_entries import Entry, load_object, printable, shown
-from cellmark.data.records import Code, Folder, ImageRecord, Problem
-from cellmark.errors import CellmarkError
+from cellmark.data import index_store
+from cellmark.data.annotations import Visibility, classes_of, resolve_visibility
+from cellmark.data.file_names import FileState, absent, leaves, state_of
+from cellmark.data.image_files import ImageFile, decode_images, find_images
+from cellmark.data.images import list_images
+from cellmark.data.index import Index, lost_index, read_index
+from cellmark.data.records import Code, Folder, ImageRecord, LeftOut, Problem
 
 __all__ = [
     "ANNOTATIONS",
@@ -31,7 +31,8 @@ __all__ = [
 ]
 
 ANNOTATIONS = "annotations.json"
-OnDecoded = Callable[[str, int, int], None]  # folder name, images decoded so far, images in all
+OnDecoded = Callable[[str, int, int], None]  # folder name, images decoded so far, images to decode
+OnRead = Callable[[str, int, int | None], None]  # folder name, objects of its COCO file read so far, and of how many
 
 
 def read_folder(
@@ -41,6 +42,9 @@ def read_folder(
     annotations: str = ANNOTATIONS,
     decode: bool = True,
     on_decoded: OnDecoded | None = None,
+    on_read: OnRead | None = None,
+    cache: bool = False,
+    renew: bool = False,
 ) -> tuple[Folder, list[Problem]]:
     """Reads one folder of images with its COCO file.
 
@@ -49,16 +53,34 @@ def read_folder(
         visibility_to_class: v -> class index, or None for "not labelled", see `resolve_visibility`.
         annotations: name of the COCO file in the folder.
         decode: also decode every image, in threads, and compare its size with the stated one.
-        on_decoded: told after every decoded image.
+        on_decoded: told after every image that was decoded.
+        on_read: told while the COCO file is read.
+        cache: keep what was found for the next time, see `cellmark.data.index_store`, and read only files that
+            have changed since the last. The answer is the same.
+        renew: with ``cache``, read every file nevertheless.
 
     Returns:
-        The folder with the images that have no problem, and every problem found.
+        The folder with the images that have no problem and those left out, and every problem found.
     """
-    reader = _FolderReader(path, path / annotations, visibility_to_class)
-    reader.read()
+    begun, file, name = time.time_ns(), path / annotations, path.name or path.resolve().name
+    reason = _refused(path, file)
+    if reason is not None:
+        at = file if os.path.isdir(path) else path
+        return _assembled(path, name, at, lost_index(at, reason), [])
+    key = index_store.Key(str(path.resolve()), annotations, visibility_to_class)
+    stored = index_store.load(key, file) if cache and not renew else None
+    state = state_of(file)
+    if stored is not None and stored.index is not None and stored.state == state:
+        index = stored.index
+    else:
+        index = read_index(file, visibility_to_class, on_read and partial(on_read, name))
+    images = find_images(path, file, index.pictures)
+    known = {} if stored is None else stored.decoded
     if decode:
-        reader.decode(on_decoded)
-    return Folder(path.name or path.resolve().name, path, reader.good()), reader.problems
+        decode_images(images, known, on_decoded and partial(on_decoded, name))
+    if cache and index.lost is None:
+        _keep(key, stored, state, index, images, begun)
+    return _assembled(path, name, file, index, images)
 
 
 def read_folders(
@@ -68,6 +90,9 @@ def read_folders(
     annotations: str = ANNOTATIONS,
     decode: bool = True,
     on_decoded: OnDecoded | None = None,
+    on_read: OnRead | None = None,
+    cache: bool = False,
+    renew: bool = False,
 ) -> tuple[list[Folder], list[Problem]]:
     """Reads every sub-folder of ``root`` that holds a COCO file, by name; the arguments are `read_folder`'s.
 
@@ -76,214 +101,113 @@ def read_folders(
     Returns:
         The folders, and every problem found; a root without any such folder is one.
     """
-    if not root.is_dir():
-        return [], [Problem(root, "", "not a folder" if root.exists() else "no such folder")]
+    if not os.path.isdir(root):
+        return [], [Problem(root, "", "not a folder" if os.path.lexists(root) else "no such folder")]
     try:
         paths = sorted(root.iterdir())
     except OSError as error:
         return [], [Problem(root, "", f"cannot be listed: {error.strerror}")]
+    read = partial(
+        read_folder,
+        visibility_to_class=visibility_to_class,
+        annotations=annotations,
+        decode=decode,
+        on_decoded=on_decoded,
+        on_read=on_read,
+        cache=cache,
+        renew=renew,
+    )
     folders: list[Folder] = []
     problems: list[Problem] = []
     for path in paths:
-        if path.name.startswith(".") or not path.is_dir():
+        if path.name.startswith(".") or not os.path.isdir(path):
             continue
         if reason := leaves(root, path):
             problems.append(Problem(path, "", reason))
-        elif os.path.lexists(path / annotations):
-            folder, found = read_folder(
-                path, visibility_to_class, annotations=annotations, decode=decode, on_decoded=on_decoded
-            )
-            folders.append(folder)
-            problems += found
-        elif list_images(path):
-            problems.append(Problem(path, "", f"holds images but no {annotations}"))
+            continue
+        found = read(path) if os.path.lexists(path / annotations) else _without_annotations(path, annotations)
+        if found is not None:
+            folders.append(found[0])
+            problems += found[1]
     if not folders and not problems:
-        hint = "; it holds one itself: give the folder above it" if (root / annotations).is_file() else ""
+        hint = "; it holds one itself: give the folder above it" if os.path.isfile(root / annotations) else ""
         problems.append(Problem(root, "", f"no folder in it holds an {annotations}{hint}"))
     return folders, problems
 
 
-@dataclass(frozen=True)
-class _Picture:
-    """An entry of ``images`` as far as it could be read; None for what is wrong or missing."""
-
-    entry: Entry
-    id: int | None
-    path: Path | None
-    width: int | None
-    height: int | None
-
-
-@dataclass
-class _FolderReader:
-    """Collects the records and the problems of one folder."""
-
-    folder: Path
-    file: Path
-    visibility: Visibility
-    problems: list[Problem] = field(default_factory=list)
-    pictures: list[_Picture] = field(default_factory=list)
-    records: dict[int, ImageRecord] = field(default_factory=dict)
-    codes: dict[int, list[Code]] = field(default_factory=dict)
-    bad: set[int] = field(default_factory=set)  # ids of images to leave out
-    strays: bool = False  # some annotation belongs to no known image
-
-    def read(self) -> None:
-        """Reads the COCO file."""
-        content = self._load()
-        if content is None:
-            return
-        top = Entry(self.file, "", content, self.problems)
-        lists = {key: self._list(top, key) for key in ("images", "categories", "annotations")}
-        self._read_images(lists["images"] or [])
-        self._read_annotations(lists["annotations"], self._category_ids(lists["categories"]))
-
-    def decode(self, on_decoded: OnDecoded | None) -> None:
-        """Decodes every image that is there, whatever else is wrong with it."""
-        pictures = [picture for picture in self.pictures if picture.path is not None]
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            for done, (picture, reason) in enumerate(
-                zip(pictures, pool.map(_decoding_problem, pictures), strict=True), start=1
-            ):
-                if reason is not None:
-                    picture.entry.note(reason, picture.path)
-                    self._spoil(picture.id)
-                if on_decoded is not None:
-                    on_decoded(self.folder.name, done, len(pictures))
-
-    def good(self) -> tuple[ImageRecord, ...]:
-        """The images without any problem, with their codes, in the order of the file."""
-        return tuple(
-            replace(record, codes=tuple(self.codes.get(image_id, ())))
-            for image_id, record in self.records.items()
-            if image_id not in self.bad and (image_id in self.codes or not self.strays)
-        )
-
-    def _load(self) -> Mapping[str, Any] | None:
-        if not self.folder.is_dir():
-            reason: str | None = "not a folder" if self.folder.exists() else "no such folder"
-            self.problems.append(Problem(self.folder, "", reason or ""))
-            return None
-        reason = leaves(self.folder, self.file) or absent(self.file)
-        content: Mapping[str, Any] = {}
-        if reason is None:
-            content, reason = load_object(self.file)
-        if reason is not None:
-            self.problems.append(Problem(self.file, "", reason))
-            return None
-        return content
-
-    def _list(self, top: Entry, key: str) -> list[Any] | None:
-        value = top.required(key)
-        if isinstance(value, list):
-            return value
-        if key in top.values:
-            top.note(f"{key} is {shown(value)}, not a list")
-        return None
-
-    def _entries(self, key: str, items: list[Any], noun: str) -> Iterator[Entry]:
-        """The objects of a list, each under the name that its problems are reported by."""
-        for index, item in enumerate(items):
-            if not isinstance(item, dict):
-                place = Entry(self.file, f"{key}[{index}]", {}, self.problems)
-                place.note(f"is {shown(item)}, not an object")
-                continue
-            known = type(item.get("id")) is int
-            record = f"{noun} {shown(item['id'])}" if known else f"{key}[{index}]"
-            name = item.get("file_name") if noun == "image" else None
-            record += f" ({printable(name)[:200]})" if isinstance(name, str) else ""
-            yield Entry(self.file, record, item, self.problems)
-
-    def _category_ids(self, items: list[Any] | None) -> set[int] | None:
-        """None when there is no list, so that its absence is not reported once per annotation."""
-        if items is None:
-            return None
-        ids: set[int] = set()
-        for entry in self._entries("categories", items, "category"):
-            category_id = entry.integer("id")
-            if category_id in ids:
-                entry.note("its id is taken by an earlier category")
-            if category_id is not None:
-                ids.add(category_id)
-        return ids
-
-    def _read_images(self, items: list[Any]) -> None:
-        by_id: dict[int, Entry] = {}
-        by_path: dict[Path, _Picture] = {}
-        for entry in self._entries("images", items, "image"):
-            before = len(self.problems)
-            image_id = entry.integer("id")
-            width, height, path = entry.positive("width"), entry.positive("height"), self._image_path(entry)
-            picture = _Picture(entry, image_id, path, width, height)
-            if image_id is not None and by_id.setdefault(image_id, entry) is not entry:
-                entry.note(f"its id is taken by {by_id[image_id].record}")
-            other = picture if path is None else by_path.setdefault(path.resolve(), picture)
-            if other is not picture:
-                entry.note(f"its file is the one of {other.entry.record}")
-                self._spoil(other.id)
-            self.pictures.append(picture)
-            if image_id is not None and width is not None and height is not None and path is not None:
-                self.records.setdefault(image_id, ImageRecord(image_id, path, width, height))
-            if len(self.problems) > before:
-                self._spoil(image_id)
-
-    def _image_path(self, entry: Entry) -> Path | None:
-        """The image file, if it is named safely and there."""
-        name = entry.required("file_name")
-        if "file_name" not in entry.values:
-            return None
-        if not isinstance(name, str):
-            entry.note(f"file_name is {shown(name)}, not a string")
-            return None
-        path = self.folder / name
-        if reason := unsafe(name) or leaves(self.folder, path):
-            entry.note(f"file_name {shown(name)} {reason}")
-            return None
-        if reason := absent(path):
-            entry.note(reason, self.folder / printable(name))
-            return None
-        return path
-
-    def _read_annotations(self, items: list[Any] | None, categories: set[int] | None) -> None:
-        self.strays = items is None or not all(isinstance(item, dict) for item in items)
-        sizes = {picture.id: _size(picture) for picture in self.pictures}
-        owners: dict[int, int | None] = {}
-        for entry in self._entries("annotations", items or [], "annotation"):
-            before = len(self.problems)
-            image_id, category_id = entry.integer("image_id"), entry.integer("category_id")
-            self.strays |= image_id is None or image_id not in sizes
-            if image_id is not None and image_id not in sizes:
-                entry.note(f"image_id {shown(image_id)} is not in images")
-            if categories is not None and category_id is not None and category_id not in categories:
-                entry.note(f"category_id {shown(category_id)} is not in categories")
-            code = parse_code(entry, sizes.get(image_id), self.visibility)
-            annotation_id = entry.values.get("id")
-            if type(annotation_id) is int:
-                if annotation_id in owners:
-                    entry.note("its id is taken by an earlier annotation")
-                    self._spoil(owners[annotation_id])
-                owners.setdefault(annotation_id, image_id)
-            if len(self.problems) > before:
-                self._spoil(image_id)
-            elif code is not None and image_id is not None:
-                self.codes.setdefault(image_id, []).append(code)
-
-    def _spoil(self, image_id: int | None) -> None:
-        if image_id is not None:
-            self.bad.add(image_id)
-
-
-def _size(picture: _Picture) -> tuple[int, int] | None:
-    return None if picture.width is None or picture.height is None else (picture.width, picture.height)
-
-
-def _decoding_problem(picture: _Picture) -> str | None:
-    if picture.path is None:
-        return None
+def _without_annotations(folder: Path, annotations: str) -> tuple[Folder, list[Problem]] | None:
+    """What to say of a folder without a COCO file; None where it has nothing to do with the data."""
     try:
-        height, width = read_image(picture.path).shape[:2]
-    except CellmarkError as error:
-        return str(error).removeprefix(f"{picture.path}: ")
-    if _size(picture) in (None, (width, height)):
-        return None
-    return f"has {width} x {height} pixels, but the JSON states {picture.width} x {picture.height}"
+        reason = f"holds images but no {annotations}" if list_images(folder) else None
+    except OSError as error:
+        reason = f"cannot be listed: {error.strerror}"
+    return _assembled(folder, folder.name, folder, lost_index(folder, reason), []) if reason else None
+
+
+def _refused(folder: Path, file: Path) -> str | None:
+    """Why the COCO file is not to be opened."""
+    if not os.path.isdir(folder):
+        return "not a folder" if os.path.lexists(folder) else "no such folder"
+    return leaves(folder, file) or absent(file)
+
+
+def _keep(
+    key: index_store.Key,
+    stored: index_store.Stored | None,
+    state: FileState | None,
+    index: Index,
+    images: Sequence[ImageFile],
+    begun: int,
+) -> None:
+    """Stores what was found, unless that is known already. Files that have only just changed are not trusted."""
+    decoded = {} if stored is None else dict(stored.decoded)
+    names = {image.picture.name for image in images}
+    decoded = {name: each for name, each in decoded.items() if name in names}
+    for image in images:
+        if image.picture.name is not None and image.decoded is not None:
+            if index_store.settled(image.decoded.state, begun):
+                decoded[image.picture.name] = image.decoded
+            else:
+                decoded.pop(image.picture.name, None)
+    trusted = state is not None and index_store.settled(state, begun)
+    new = index_store.Stored(state if trusted else None, index if trusted else None, decoded)
+    if stored is None or (new.state, new.decoded) != (stored.state, stored.decoded):
+        index_store.save(key, new)
+
+
+def _assembled(
+    folder: Path, name: str, file: Path, index: Index, images: Sequence[ImageFile]
+) -> tuple[Folder, list[Problem]]:
+    """Puts together what the COCO file says and what its images are like."""
+    codes: dict[int, list[Code]] = {}
+    for image_id, code in index.codes:
+        codes.setdefault(image_id, []).append(code)
+    records: list[ImageRecord] = []
+    left_out = [LeftOut(path, None, "", (index.lost,)) for path in _pictures(folder)] if index.lost else []
+    for image in images:
+        picture = image.picture
+        reasons = [*picture.reasons, *image.reasons]
+        if not reasons and picture.id not in codes and index.stray is not None:
+            reasons.append(f"it has no code, and {index.stray}")
+        if not reasons:
+            records.append(_record(image, codes))
+        else:
+            left_out.append(LeftOut(image.file, picture.id, picture.record, tuple(reasons)))
+    problems = [*index.problems, *(problem for image in images for problem in image.problems)]
+    return Folder(name, folder, tuple(records), tuple(left_out)), problems
+
+
+def _record(image: ImageFile, codes: Mapping[int, Sequence[Code]]) -> ImageRecord:
+    """The record of an image against which there is nothing."""
+    picture, found = image.picture, image.found
+    if picture.id is None or picture.width is None or picture.height is None or found is None:
+        raise AssertionError(f"{picture.record}: what is missing was not noted")
+    return ImageRecord(picture.id, found.path, picture.width, picture.height, tuple(codes.get(picture.id, ())))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures in a folder of which nothing else is known."""
+    try:
+        return list_images(folder)
+    except OSError:  # it has a problem already
+        return []

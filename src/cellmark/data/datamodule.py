@@ -73,7 +73,7 @@ class FoldersDataModule(L.LightningDataModule):
     def setup(self, stage: str) -> None:
         """Reads and checks the annotations; the same folders for every stage of a run."""
         if not self.folders:
-            found = load_root(Path(self.root), self.visibility, on_error=self.on_error)
+            found = load_root(Path(self.root), self.visibility, on_error=self.on_error, cache=True)
             taken = {folder.name for folder in found} & {*self.classes, "all"}
             if taken:
                 raise CellmarkError(f"{self.root}: folder {', '.join(sorted(taken))}: metrics use that name themselves")

@@ -1,11 +1,13 @@
 """What the head of a PNG or JPEG file says, and whether the file is there to its end.
 
 A decoder is not asked, because decoders differ: some fill the missing part of a cut-off file with grey and
-only print a warning. The structure of both formats is walked instead, which costs microseconds.
+only print a warning; some accept a wrong checksum. The structure of both formats is walked instead, which costs
+microseconds.
 """
 
 import re
 import struct
+import zlib
 from dataclasses import dataclass
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -55,7 +57,7 @@ def read_header(content: bytes) -> Header | None:
 
 
 def _png(content: bytes) -> Header:
-    header, transparent, position = None, False, len(PNG_SIGNATURE)
+    header, transparent, position, view = None, False, len(PNG_SIGNATURE), memoryview(content)
     while True:
         if position + 12 > len(content):
             raise BrokenImageError("the PNG file is truncated")
@@ -63,6 +65,9 @@ def _png(content: bytes) -> Header:
         end = position + 12 + length
         if end > len(content):
             raise BrokenImageError("the PNG file is truncated")
+        critical = kind[:1].isupper() and kind != b"IEND"  # the others hold no pixels, and that one is empty
+        if critical and zlib.crc32(view[position + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
+            raise BrokenImageError(f"the PNG file is damaged: wrong checksum of {kind.decode('ascii', 'replace')}")
         if kind == b"IHDR" and length == 13:
             header = struct.unpack_from(">IIBB", content, position + 8)
         transparent |= kind == b"tRNS"

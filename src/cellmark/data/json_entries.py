@@ -5,10 +5,13 @@ Nothing here raises: what is missing or of the wrong kind is noted as a problem,
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from cellmark.data.records import Problem
 
@@ -31,9 +34,15 @@ class Entry:
     values: Mapping[str, Any]
     problems: list[Problem]
 
+    @property
+    def id(self) -> int | None:
+        """The id, if there is a usable one; the top level of a file has none, whatever stands in it."""
+        value = self.values.get("id") if self.record else None
+        return value if type(value) is int else None
+
     def note(self, reason: str, file: Path | None = None) -> None:
         """Notes a problem of this entry, in its JSON file unless another one is named."""
-        self.problems.append(Problem(file or self.file, self.record, reason))
+        self.problems.append(Problem(file or self.file, self.record, reason, self.id))
 
     def required(self, key: str) -> Any:
         """The value under ``key``; a missing one is noted."""
@@ -76,6 +85,9 @@ class Entry:
         if not isinstance(value, list):
             self.note(f"{key} is {shown(value)}, not a list")
             return None
+        sound = finite_numbers(value)
+        if sound is not None:
+            return [float(number) for number in sound]
         numbers = [as_float(item) for item in value]
         alien = [index for index, number in enumerate(numbers) if number is None]
         endless = [index for index, number in enumerate(numbers) if number is not None and not math.isfinite(number)]
@@ -90,6 +102,17 @@ class Entry:
             self.note(f"{key} is {shown(value)}, not an integer")
             return None
         return value
+
+
+def finite_numbers(values: list[Any]) -> np.ndarray | None:
+    """A list of finite JSON numbers as float64 (N,); None if anything else is among them."""
+    if not set(map(type, values)) <= {int, float}:  # a bool is an int to isinstance
+        return None
+    try:
+        numbers = np.array(values, np.float64)
+    except OverflowError:
+        return None
+    return numbers if np.isfinite(numbers).all() else None
 
 
 def as_float(value: Any) -> float | None:
@@ -125,15 +148,41 @@ def listed(items: Sequence[int], most: int = 5) -> str:
     return text if len(items) <= most else f"{text}, ... ({len(items)} in all)"
 
 
-def load_object(file: Path) -> tuple[Mapping[str, Any], str | None]:
+class RepeatedKeys(dict[str, Any]):
+    """A JSON object in which some keys stand more than once; of each the last value is kept.
+
+    Attributes:
+        keys_twice: these keys.
+    """
+
+    keys_twice: tuple[str, ...] = ()
+
+
+def object_of(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a JSON file, in which repeated keys do not go unnoticed: a hook for `load_object`."""
+    values = dict(pairs)
+    if len(values) == len(pairs):
+        return values
+    times = Counter(key for key, _ in pairs)
+    repeated = RepeatedKeys(values)
+    repeated.keys_twice = tuple(key for key in values if times[key] > 1)
+    return repeated
+
+
+def load_object(
+    file: Path, hook: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None = None
+) -> tuple[Mapping[str, Any], str | None]:
     """Reads a JSON file whose top level must be an object.
+
+    Args:
+        file: the file.
+        hook: makes each object from its keys and values; by default a plain dict, the last of equal keys.
 
     Returns:
         The object and None; or an empty one and the reason why it cannot be read.
     """
     try:
-        text = file.read_bytes().decode("utf-8-sig")
-        value = json.loads(text)
+        value = json.loads(file.read_bytes().decode("utf-8-sig"), object_pairs_hook=hook)
     except UnicodeDecodeError as error:
         return {}, f"not UTF-8: {error.reason} at byte {error.start}"
     except json.JSONDecodeError as error:

@@ -42,12 +42,42 @@ class ImageRecord:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """An image that is not used.
+
+    Attributes:
+        file: the image, or the COCO file where that does not say which image it means.
+        id: COCO image id, None where it is wrong or missing.
+        record: name of its entry in messages; empty where the COCO file cannot be read.
+        reasons: every reason; some are problems of other records, such as its annotations.
+    """
+
+    file: Path
+    id: int | None
+    record: str
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The image and the reasons on one line."""
+        record = f": {self.record}" if self.record else ""
+        return f"{self.file}{record}: {'; '.join(self.reasons)}"
+
+
+@dataclass(frozen=True)
 class Folder:
-    """One fold: a folder of images with its ``annotations.json``."""
+    """One fold: a folder of images with its ``annotations.json``.
+
+    Attributes:
+        name: of the folder.
+        path: of the folder.
+        images: the sound images, in the order of the COCO file.
+        left_out: the others.
+    """
 
     name: str
     path: Path
     images: tuple[ImageRecord, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,11 +118,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a data set: where it is, which record, and why."""
+    """One thing that is wrong with a data set: where it is, which record, and why; ``id`` is the record's own."""
 
     file: Path
     record: str
     reason: str
+    id: int | None = None
 
     def __str__(self) -> str:
         """The problem on one line."""

@@ -6,6 +6,6 @@
 4. ``nodes``: sums of warps, given at nodes a few pixels apart: fast, and every fold is known exactly.
 
 ``data.prepare`` writes warped pictures to disk, ``data.augmentation`` warps samples in training: with the same warps.
-To add one: subclass ``displacement.Warp`` or ``ProbedWarp``, then a step in ``data.prepare.steps`` and a part in
+To add one: subclass ``displacement.Warp`` or ``ProbedWarp``, then a step in ``data.prepare.warp.steps`` and a part in
 ``data.augmentation.sheets``.
 """

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cellmark.data.prepare.variants import Chain, variant_name
+from cellmark.data.prepare.warp.variants import Chain, variant_name
 from cellmark.data.records import Code, annotation
 from cellmark.errors import CellmarkError
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cellmark.data.prepare.steps import STEPS, Picture, Settings
+from cellmark.data.prepare.warp.steps import STEPS, Picture, Settings
 from cellmark.errors import CellmarkError
 
 Chain = tuple[str, ...]

@@ -13,9 +13,9 @@ from cellmark.data.annotations import CLASSES, VISIBILITY, Visibility, resolve_v
 from cellmark.data.check import load_root
 from cellmark.data.coco import ANNOTATIONS
 from cellmark.data.json_entries import load_object
-from cellmark.data.prepare.offline_entries import variant_of
-from cellmark.data.prepare.steps import Settings
-from cellmark.data.prepare.variants import Chain, chains_of, settings_of, variant_name
+from cellmark.data.prepare.warp.entries import variant_of
+from cellmark.data.prepare.warp.steps import Settings
+from cellmark.data.prepare.warp.variants import Chain, chains_of, settings_of, variant_name
 from cellmark.data.records import NOT_LABELLED, Folder, ImageRecord
 from cellmark.errors import CellmarkError
 
@@ -25,7 +25,7 @@ class Request:
     """What the user wants.
 
     Attributes:
-        variants: name of the set, see `cellmark.data.prepare.variants.SETS`.
+        variants: name of the set, see `cellmark.data.prepare.warp.variants.SETS`.
         seed: seed of all randomness.
         settings: how strong the transformations are, by default the report's.
         only: names of the folders that get variants, None for all. A fold to validate on may have to stay

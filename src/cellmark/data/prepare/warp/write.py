@@ -6,13 +6,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from cellmark.data.prepare.offline_entries import Variant, with_variants
-from cellmark.data.prepare.offline_pictures import write_pictures
-from cellmark.data.prepare.offline_plan import FolderPlan, Request, plan_root
-from cellmark.data.prepare.variants import variant_name
+from cellmark.data.prepare.warp.entries import Variant, with_variants
+from cellmark.data.prepare.warp.pictures import write_pictures
+from cellmark.data.prepare.warp.plan import FolderPlan, Request, plan_root
+from cellmark.data.prepare.warp.variants import variant_name
 from cellmark.data.records import NOT_LABELLED, Code
 from cellmark.errors import CellmarkError
-from cellmark.files import copy_file, new_folder, scratch_folder, write_json
+from cellmark.files import copy_file, new_folder, refuse_overlap, scratch_folder, write_json
 from cellmark.progress import progress_bar
 
 BACKUP = ".original"  # suffix of the COCO file as it was before the first variants
@@ -80,10 +80,7 @@ def write_offline_set(source: Path, target: Path, request: Request, workers: int
     Raises:
         CellmarkError: as `plan_root` and `add_variants`, or the target is in the way.
     """
-    if target.resolve().is_relative_to(source.resolve()):
-        raise CellmarkError(f"{target}: lies in the source {source}, which is only read; name another folder")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise CellmarkError(f"{target}: already there; nothing is overwritten, name another folder")
+    refuse_overlap(source, target)
     plans = plan_root(source, request)
     with new_folder(target) as root:
         targets = [root / plan.folder.name for plan in plans]

@@ -12,11 +12,11 @@ import pytest
 from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
 from cellmark.data.check import load_root
 from cellmark.data.images import read_image
-from cellmark.data.prepare import offline_pictures
-from cellmark.data.prepare.offline import OfflineCounts, write_offline_set
-from cellmark.data.prepare.offline_plan import Request
-from cellmark.data.prepare.steps import Settings
-from cellmark.data.prepare.variants import SETS, chains_of, variant_name
+from cellmark.data.prepare.warp import pictures
+from cellmark.data.prepare.warp.plan import Request
+from cellmark.data.prepare.warp.steps import Settings
+from cellmark.data.prepare.warp.variants import SETS, chains_of, variant_name
+from cellmark.data.prepare.warp.write import OfflineCounts, write_offline_set
 from cellmark.errors import CellmarkError
 from tests.conftest import write_plain_folders
 
@@ -183,7 +183,7 @@ def test_an_error_half_way_leaves_nothing(source: Path, tmp_path: Path, workers:
 
 
 def test_an_interrupt_half_way_leaves_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write_image, written = offline_pictures.write_image, []
+    write_image, written = pictures.write_image, []
 
     def interrupted(path: Path, image: np.ndarray) -> None:
         if len(written) == 5:
@@ -191,7 +191,7 @@ def test_an_interrupt_half_way_leaves_nothing(source: Path, tmp_path: Path, monk
         write_image(path, image)
         written.append(path.exists())
 
-    monkeypatch.setattr(offline_pictures, "write_image", interrupted)
+    monkeypatch.setattr(pictures, "write_image", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(source, tmp_path / "set", "all", seed=0)
     assert written == [True] * 5
@@ -214,7 +214,7 @@ def test_refusals(source: Path, whole: Path, tmp_path: Path):
     for reason, arguments in {
         "variants='some': not one of warps,": {"variants": "some"},
         "no folder fold9 to make variants in; there are fold0, fold1, fold2": {"only": ["fold9"]},
-        "lies in the source": {"target": source / "set"},
+        "lies in the input": {"target": source / "set"},
         "already there": {"target": whole},
         "0 must mean 'not labelled'": {"visibility_to_class": {2: 0, 1: 0}},
     }.items():

@@ -9,13 +9,13 @@ import pytest
 
 from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
 from cellmark.data.check import load_root
-from cellmark.data.prepare.offline import OfflineCounts, add_variants
-from cellmark.data.prepare.offline_plan import Request, plan_root
-from cellmark.data.prepare.steps import Settings
+from cellmark.data.prepare.warp.plan import Request, plan_root
+from cellmark.data.prepare.warp.steps import Settings
+from cellmark.data.prepare.warp.write import OfflineCounts, add_variants
 from cellmark.errors import CellmarkError
 from cellmark.files import write_image
 from tests.conftest import write_plain_folders
-from tests.data.prepare.test_offline import coco, content, write
+from tests.data.prepare.warp.test_new_root import coco, content, write
 
 
 @pytest.fixture

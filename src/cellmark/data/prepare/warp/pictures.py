@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cellmark.data.images import read_image
-from cellmark.data.prepare.offline_entries import Variant
-from cellmark.data.prepare.offline_plan import FolderPlan, Request
-from cellmark.data.prepare.steps import Picture, Settings
-from cellmark.data.prepare.variants import Chain, make_variants, settings_of, variant_name
+from cellmark.data.prepare.warp.entries import Variant
+from cellmark.data.prepare.warp.plan import FolderPlan, Request
+from cellmark.data.prepare.warp.steps import Picture, Settings
+from cellmark.data.prepare.warp.variants import Chain, make_variants, settings_of, variant_name
 from cellmark.data.processes import map_in_processes
 from cellmark.data.records import ImageRecord
 from cellmark.errors import CellmarkError

@@ -1,0 +1,285 @@
+"""CSV files of points: there and back again, and every way in which a line can be wrong."""
+
+import json
+import math
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
+from cellmark.data.coco import read_folder
+from cellmark.data.prepare.convert.converted import Converted, write_converted
+from cellmark.data.prepare.convert.csv_convert import coco_to_csv, csv_to_coco
+from cellmark.data.prepare.convert.csv_points import csv_text, read_points
+from cellmark.errors import CellmarkError
+from cellmark.files import write_image
+from tests.data.broken import TABLE as BROKEN_COCO
+from tests.data.broken import edit, sound_folder
+from tests.data.prepare.convert.raw import csv_folder, drawn
+
+MEANING = resolve_visibility(VISIBILITY, CLASSES)
+WIDTH, HEIGHT = 24, 16
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return csv_folder(tmp_path / "points")
+
+
+def write(converted: Converted, target: Path) -> Path:
+    target.mkdir()
+    write_converted(converted, target, lambda *_: None)
+    return target
+
+
+def to_coco(folder: Path, meaning=MEANING, classes=CLASSES, name="points.csv") -> Converted:
+    return csv_to_coco(folder / name, meaning, classes)
+
+
+def test_points_become_one_annotation_an_image(folder, tmp_path):
+    converted = to_coco(folder)
+    assert not converted.problems and not converted.notes
+    assert converted.counts == {"images": 3, "cells": 12, "images left out": 0}
+    read, problems = read_folder(write(converted, tmp_path / "out"), MEANING)
+    assert not problems and [len(image.codes) for image in read.images] == [1, 1, 1]
+    for index, image in enumerate(read.images):
+        np.testing.assert_array_equal(image.codes[0].keypoints, drawn(index)[1][:4])
+        assert image.codes[0].rows is None
+        assert (tmp_path / "out" / image.path.name).read_bytes() == (folder / image.path.name).read_bytes()
+
+
+def test_columns_are_found_by_name_and_others_are_noted(folder):
+    shutil.copy(folder / "2.png", folder / "9.png")
+    (folder / "points.csv").write_bytes(
+        b"\xef\xbb\xbfscore,class, y ,file,x\r\n0.5,black,3,0.png,4.25\r\n\r\n0.5, white ,-0.5, 1.png,1\r\n"
+        b'"very\r\n0.1",white,-5e-1,1.png,.5\r\n\r\n0.5,white,2,2.png,\r\n'
+    )
+    converted = to_coco(folder)
+    assert [(p.record, p.reason) for p in converted.problems] == [
+        ("line 8 (2.png)", "x is '', not a number"),
+        ("line 4 ( 1.png)", "no such file"),
+    ]
+    assert converted.content["annotations"][0]["keypoints"] == [4.25, 3.0, 2]
+    assert converted.content["annotations"][1]["keypoints"] == [0.5, -0.5, 1]
+    assert converted.notes == [
+        "column 'score' is not read",
+        f"images of {folder} that points.csv does not name are left out, as nothing tells whether they hold cells: 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("classes", "visibility", "values"),
+    [
+        (("cell",), {0: None, 1: "cell", 2: "cell"}, [1]),
+        (("cell",), {0: "cell", 2: "cell", 5: "cell"}, [2]),
+        (("white", "black"), {0: "white", 3: "black", 4: "black"}, [0, 3]),
+    ],
+)
+def test_the_v_written_is_the_smallest_above_0_that_means_the_class(tmp_path, classes, visibility, values):
+    folder, meaning = csv_folder(tmp_path / "points", images=1), resolve_visibility(visibility, classes)
+    lines = [f"0.png,{index},{index},{name}" for index, name in enumerate(classes)]
+    (folder / "points.csv").write_text("\n".join(["file,x,y,class", *lines]))
+    converted = to_coco(folder, meaning, classes)
+    assert converted.content["annotations"][0]["keypoints"][2::3] == values
+    read, problems = read_folder(write(converted, tmp_path / "out"), meaning)
+    assert not problems and len(read.images) == 1
+
+
+LINE = "1.png,8,9,black"  # line 6 of the file, the first of the second image
+BROKEN = {
+    "x text": ("1.png,a,9,black", 6, "1.png", "x is 'a', not a number"),
+    "x empty": ("1.png,,9,black", 6, "1.png", "x is '', not a number"),
+    "y NaN": ("1.png,8,nan,black", 6, "1.png", "y is 'nan', not a finite number"),
+    "y infinite": ("1.png,8,-Infinity,black", 6, "1.png", "y is '-Infinity', not a finite number"),
+    "x too large": ("1.png,1e999,9,black", 6, "1.png", "x is '1e999', not a finite number"),
+    "x with an underscore": ("1.png,1_0,9,black", 6, "1.png", "x is '1_0', not a number"),
+    "x with a comma": ('1.png,"1,5",9,black', 6, "1.png", "x is '1,5', not a number"),
+    "class unknown": ("1.png,8,9,grey", 6, "1.png", "class is 'grey', not one of black, white"),
+    "class in capitals": ("1.png,8,9,Black", 6, "1.png", "class is 'Black', not one of"),
+    "short line": ("1.png,8,9", 6, "1.png", "has 3 columns, but the header has 4"),
+    "long line": ("1.png,8,9,black,1", 6, "1.png", "has 5 columns, but the header has 4"),
+    "outside": ("1.png,63.6,9,black", 6, "1.png", "(63.6, 9) is outside the image of 64 x 64 pixels"),
+    "outside above": ("1.png,8,-0.51,black", 6, "1.png", "(8, -0.51) is outside the image of"),
+}
+FILES = {
+    "no file": ("", "file is empty"),
+    "leaves": ("../1.png", "file leaves the folder through '..'"),
+    "absolute": ("/etc/x.png", "file is an absolute path"),
+    "backslash": ("a\\x.png", "file holds a backslash"),
+    "NUL": ("a\0x.png", "file cannot be resolved"),
+    "missing": ("none.png", "no such file"),
+    "a folder": ("sub", "is not a regular file"),
+    "cut off": ("cut.png", "truncated"),
+    "no picture": ("points.csv", "not a picture in a known format"),
+}
+
+
+def insert(folder: Path, text: str) -> None:
+    """Makes ``text`` line 6 of the file, before the first point of the second image."""
+    lines = (folder / "points.csv").read_text().split("\n")
+    (folder / "points.csv").write_text("\n".join([*lines[:5], text, *lines[5:]]), newline="")
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_wrong_line_is_listed_and_its_image_left_out(folder, name):
+    text, line, file, reason = BROKEN[name]
+    insert(folder, text)
+    converted = to_coco(folder)
+    (problem,) = converted.problems
+    assert (problem.file, problem.record) == (folder / "points.csv", f"line {line} ({file})")
+    assert reason in problem.reason
+    assert list(converted.pictures) == ["0.png", "2.png"] and converted.counts["images left out"] == 1
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_wrong_file_is_listed_once_with_its_first_line(folder, name):
+    file, reason = FILES[name]
+    (folder / "sub").mkdir()
+    (folder / "cut.png").write_bytes((folder / "1.png").read_bytes()[:-20])
+    insert(folder, f"{file},8,9,black\n{file},9,9,black" if file else f"{file},8,9,black")
+    converted = to_coco(folder)
+    (problem,) = converted.problems
+    shown = file.replace("\0", "\\x00")
+    assert (problem.file, problem.record) == (folder / "points.csv", f"line 6 ({shown})" if file else "line 6")
+    assert reason in problem.reason
+    assert list(converted.pictures) == ["0.png", "1.png", "2.png"]
+
+
+def test_the_same_point_twice_and_the_same_file_twice(folder):
+    first = (folder / "points.csv").read_text().split("\n")[1]
+    file, x, y, name = first.split(",")
+    other = "white" if name == "black" else "black"
+    x_again = f"{float(x):.17e}"
+    insert(folder, f"{file},{x_again},{y},{name}\n{file},{x},{y},{other}\n./1.png,1,1,black")
+    converted = to_coco(folder)
+    assert [(problem.record, problem.reason) for problem in converted.problems] == [
+        ("line 6 (0.png)", "the same point is on line 2"),
+        ("line 7 (0.png)", "the same place in another class is on line 2"),
+        ("line 9 (1.png)", "is the same file as './1.png' on line 8"),
+    ]
+    assert list(converted.pictures) == ["2.png"]
+
+
+@pytest.mark.parametrize(("place", "inside"), [((23.5, 15.5), True), ((23.6, 3), False), ((3, 15.6), False)])
+def test_width_and_height_are_not_confused(tmp_path, place, inside):
+    write_image(tmp_path / "a.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    (tmp_path / "points.csv").write_text(csv_text([("a.png", *place, "black")]))
+    assert bool(to_coco(tmp_path).pictures) is inside is not bool(to_coco(tmp_path).problems)
+
+
+def test_every_problem_of_a_line_is_told(folder):
+    insert(folder, "1.png,a,inf,grey")
+    assert len(to_coco(folder).problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty; a header file,x,y,class is needed"),
+        (b"\n\nfile;x;y;class\n", "line 3: column file is missing in the header 'file;x;y;class'"),
+        (b"file,x,class\n", "line 1: column y is missing in the header 'file,x,class'"),
+        (b"file,x,y,x,class\n", "line 1: column x is there more than once"),
+        (b"file,x,y,class\na,1,1,black\n\xff,2,2,black\n", "not UTF-8: invalid start byte at byte 27"),
+        (b'file,x,y,class\na,1,1,black\n"b,2,2,black\n', "line 3: not readable as CSV from here on: unexpected end"),
+        (b'file,x,y,class\n"a"b,1,1,black\n', "line 2: not readable as CSV from here on: ',' expected after '\"'"),
+        (b'file,x,y,class\n"' + b"a" * 200_000 + b'",1,1,black', "line 2: not readable as CSV from here on: field"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_to_its_end_is_refused(folder, content, reason):
+    (folder / "points.csv").write_bytes(content)
+    with pytest.raises(CellmarkError) as raised:
+        to_coco(folder)
+    assert str(raised.value).startswith(f"{folder / 'points.csv'}: {reason}")
+
+
+names = st.text(st.sampled_from(" ,;\"'äß日\n\r\tab.-#=%"), min_size=1, max_size=8).map(lambda text: f"{text}.png")
+numbers = st.floats(-0.5, HEIGHT - 0.5) | st.integers(0, HEIGHT - 1).map(float)
+point = st.tuples(numbers, numbers, st.sampled_from(CLASSES))
+tables = st.dictionaries(
+    names, st.lists(point, min_size=1, max_size=5, unique_by=lambda p: p[:2]), min_size=1, max_size=4
+)
+
+
+def exact(rows: list[tuple[str, float, float, str]]) -> list[tuple[str, float, float, float, float, str]]:
+    """With the signs, as -0.0 equals 0.0."""
+    return [(file, x, math.copysign(1, x), y, math.copysign(1, y), name) for file, x, y, name in rows]
+
+
+@settings(max_examples=40, deadline=None)
+@given(tables)
+def test_csv_to_coco_to_csv_gives_the_same_rows(table):
+    rows = [(file, x, y, name) for file, points in table.items() for x, y, name in points]
+    with tempfile.TemporaryDirectory() as temporary:
+        top = Path(temporary)
+        for file in table:
+            write_image(top / "in" / file, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+        (top / "in" / "points.csv").write_text(csv_text(rows), encoding="utf-8", newline="")
+        there = to_coco(top / "in")
+        assert not there.problems
+        write(there, top / "coco")
+        back = coco_to_csv(top / "coco" / "annotations.json", MEANING, CLASSES)
+        assert not back.problems
+        write(back, top / "csv")
+        assert (top / "csv" / "annotations.csv").read_text("utf-8").split("\n")[0] == "file,x,y,class"
+        found = read_points(top / "csv" / "annotations.csv", CLASSES)
+        assert exact([(p.file, p.x, p.y, CLASSES[p.label]) for p in found.points]) == exact(rows)
+        assert {path.name for path in (top / "csv").iterdir()} == {*table, "annotations.csv"}
+        again = to_coco(top / "csv", name="annotations.csv")
+        assert again.content == there.content
+
+
+def test_coco_to_csv_to_coco_gives_the_same_points_and_classes(tmp_path):
+    sound_folder(tmp_path / "coco")
+    there = coco_to_csv(tmp_path / "coco" / "annotations.json", MEANING, CLASSES)
+    assert there.counts == {"images": 4, "cells": 20, "not labelled": 4, "images left out": 0}
+    write(there, tmp_path / "csv")
+    lines = (tmp_path / "csv" / "annotations.csv").read_text().splitlines()
+    assert lines[:3] == ["file,x,y,class", "0.png,2.0,3.0,black", "0.png,9.5,3.0,white"]
+    back = csv_to_coco(tmp_path / "csv" / "annotations.csv", MEANING, CLASSES)
+    assert not back.problems
+    before = json.loads((tmp_path / "coco" / "annotations.json").read_text())
+    for old, new in zip(before["annotations"], back.content["annotations"], strict=True):
+        points = np.reshape(old["keypoints"], (-1, 3))
+        np.testing.assert_array_equal(np.reshape(new["keypoints"], (-1, 3)), points[points[:, 2] > 0])
+        assert (new["num_keypoints"], new["bbox"], new["area"]) == tuple(
+            old[k] for k in ("num_keypoints", "bbox", "area")
+        )
+
+
+def join(content: dict) -> None:
+    content["annotations"][1]["image_id"] = 1
+    content["annotations"][1]["keypoints"][0::3] = [x + 0.125 for x in content["annotations"][1]["keypoints"][0::3]]
+
+
+def test_codes_of_an_image_are_joined_and_images_without_one_are_kept(tmp_path):
+    edit(sound_folder(tmp_path / "coco"), join)
+    converted = coco_to_csv(tmp_path / "coco" / "annotations.json", MEANING, CLASSES)
+    assert not converted.problems and list(converted.pictures) == ["0.png", "1.png", "2.png", "3.png"]
+    files = [line.split(",")[0] for line in converted.content.splitlines()[1:]]
+    assert files == ["0.png"] * 10 + ["2.png"] * 5 + ["3.png"] * 5
+
+
+def test_two_cells_at_one_place_are_no_csv(tmp_path):
+    edit(sound_folder(tmp_path / "coco"), lambda c: c["annotations"][1].update(image_id=1))
+    converted = coco_to_csv(tmp_path / "coco" / "annotations.json", MEANING, CLASSES)
+    (problem,) = converted.problems
+    assert problem.file.name == "annotations.json" and problem.record == "image 1 (0.png)"
+    assert problem.reason == "several cells at (2, 3) and 4 other places: CSV needs one each"
+    assert "0.png" not in converted.pictures
+
+
+@pytest.mark.parametrize("broken", BROKEN_COCO, ids=lambda broken: broken.name)
+def test_every_problem_of_coco_is_listed(broken, tmp_path):
+    folder = sound_folder(tmp_path / "coco" / "a")
+    broken.apply(folder)
+    converted = coco_to_csv(folder / "annotations.json", MEANING, CLASSES)
+    assert any(broken.record == problem.record and broken.reason in problem.reason for problem in converted.problems)
+    twice = [problem.record for problem in converted.problems if "CSV needs one each" in problem.reason]
+    kept = [number for number in (1, 2, 3, 4) if number not in broken.lost]
+    kept = [number for number in kept if f"image {number} ({number - 1}.png)" not in twice]
+    assert list(converted.pictures) == [f"{number - 1}.png" for number in kept]
