@@ -47,7 +47,10 @@ def rows() -> list[Row]:
     ours = milliseconds(partial(online_once, online, image, places), REPEATS)
     plain = milliseconds(partial(plain_once, list(DRAWS)[:3], rng, image, places), 5)
     cv2.setNumThreads(threads)
-    return [*found, Row("curvature, crumpling, smooth field in one, online, 512x512", 1e3 / ours, "at least 15", 1e3 / plain, "/s")]
+    return [
+        *found,
+        Row("curvature, crumpling, smooth field in one, online, 512x512", 1e3 / ours, "at least 15", 1e3 / plain, "/s"),
+    ]
 
 
 def ours_once(draw: Draw, rng: np.random.Generator, image: np.ndarray, points: np.ndarray) -> None:

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
+from cellmark.data.annotations import cells_of
 from cellmark.data.augment import Augment
 from cellmark.data.augmentation.projective import Rotation
 from cellmark.data.augmentation.warp import Warp
 from cellmark.data.check import load_root
-from cellmark.data.selection import cells_of, evenly, versions
+from cellmark.data.selection import evenly, versions
 from tests.data.broken import KEYPOINTS, VISIBILITY, sound_folder
 
 

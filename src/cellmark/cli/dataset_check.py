@@ -9,10 +9,11 @@ from omegaconf import DictConfig
 from rich.table import Table
 from rich.text import Text
 
-from cellmark.cli.problems import print_wide, problem_table, shown_file, well_formed
+from cellmark.cli.printing import counted, print_wide, problem_table
 from cellmark.data.check import check, count
 from cellmark.data.coco import Visibility, resolve_visibility
 from cellmark.data.json_entries import printable
+from cellmark.data.problem_entries import problem_entry, well_formed
 from cellmark.data.records import Folder, Problem
 from cellmark.errors import CellmarkError
 
@@ -45,13 +46,8 @@ def run(*, data: DictConfig, mode: DictConfig, format: str) -> int:
         print_wide(problem_table(root, problems))
     if folders:
         print_wide(summary_table(root, folders, problems, visibility, mode.classes))
-    noun = "problem" if len(problems) == 1 else "problems"
-    print_wide(
-        Text(
-            f"{printable(str(root))}: {len(problems) or 'no'} {noun}",
-            "bold red" if problems else "bold green",
-        )
-    )
+    line = f"{printable(str(root))}: {counted(len(problems), 'problem')}"
+    print_wide(Text(line, "bold red" if problems else "bold green"))
     return 1 if problems else 0
 
 
@@ -76,15 +72,7 @@ def report(
                 "problems": _found(folder, problems),
             }
         )
-    found = [
-        {
-            "file": well_formed(shown_file(root, problem.file)),
-            "record": well_formed(problem.record),
-            "id": problem.id,
-            "reason": well_formed(problem.reason),
-        }
-        for problem in problems
-    ]
+    found = [problem_entry(problem, root) for problem in problems]
     return {"root": well_formed(str(root)), "problems": found, "folders": rows, "ok": not problems}
 
 

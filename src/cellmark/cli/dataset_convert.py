@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
-from cellmark.cli.problems import print_wide, problem_table
+from cellmark.cli.printing import print_wide, problem_table
 from cellmark.data.coco import OnDecoded, resolve_visibility
 from cellmark.data.json_entries import printable
 from cellmark.data.prepare.convert.converted import Converted, write_converted

@@ -9,7 +9,7 @@ import numpy as np
 from omegaconf import DictConfig
 from rich.text import Text
 
-from cellmark.cli.problems import print_wide, problem_table
+from cellmark.cli.printing import print_wide, problem_table
 from cellmark.data.coco import read_folder, resolve_visibility
 from cellmark.data.images import read_image
 from cellmark.data.json_entries import printable

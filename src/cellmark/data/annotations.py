@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cellmark.data.json_entries import Entry, as_float, finite_numbers, listed, object_of, shown
-from cellmark.data.records import Code
+from cellmark.data.records import Code, ImageRecord
 from cellmark.errors import CellmarkError
 
 Visibility = Mapping[int, int | None]  # v in the file -> class index, or None for "not labelled"
@@ -60,6 +60,13 @@ def classes_of(code: Code, visibility_to_class: Visibility) -> np.ndarray:
         if index is not None:
             classes[column == v] = index
     return classes
+
+
+def cells_of(record: ImageRecord, visibility: Visibility) -> tuple[np.ndarray, np.ndarray]:
+    """All keypoints of an image: float64 (N, 2) x, y in pixels of the file, int64 (N,) class or -1 for not labelled."""
+    points = [np.empty((0, 2)), *(code.keypoints[:, :2] for code in record.codes)]
+    labels = [np.empty(0, np.int64), *(classes_of(code, visibility) for code in record.codes)]
+    return np.concatenate(points), np.concatenate(labels)
 
 
 def pack_keypoints(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

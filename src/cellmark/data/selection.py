@@ -1,28 +1,24 @@
 """Some images of a folder, chosen to be looked at."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from cellmark.data.annotations import Visibility, classes_of
+from cellmark.data.annotations import Visibility
 from cellmark.data.augment import Augment
 from cellmark.data.dataset import load_sample
-from cellmark.data.records import Folder, ImageRecord, Sample
+from cellmark.data.records import Folder, Sample
+
+Item = TypeVar("Item")
 
 VERSIONS = 4  # augmented ones of an image, beside the one that they start from
 
 
-def evenly(records: Sequence[ImageRecord], most: int) -> list[ImageRecord]:
-    """At most ``most`` records, evenly spaced from the first to the last."""
-    places = np.linspace(0, len(records) - 1, min(most, len(records))).round().astype(int)
-    return [records[place] for place in places.tolist()]
-
-
-def cells_of(record: ImageRecord, visibility: Visibility) -> tuple[np.ndarray, np.ndarray]:
-    """All keypoints of an image: float64 (N, 2) x, y in pixels of the file, int64 (N,) class or -1 for not labelled."""
-    points = [np.empty((0, 2)), *(code.keypoints[:, :2] for code in record.codes)]
-    labels = [np.empty(0, np.int64), *(classes_of(code, visibility) for code in record.codes)]
-    return np.concatenate(points), np.concatenate(labels)
+def evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """At most ``most`` items, evenly spaced from the first to the last."""
+    places = np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int)
+    return [items[place] for place in places.tolist()]
 
 
 def versions(

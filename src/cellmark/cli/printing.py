@@ -1,4 +1,4 @@
-"""Problems of data and other tables, printed so that nothing of them is cut off."""
+"""What verbs print: lines and tables of which nothing is cut off."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cellmark.data.json_entries import printable
+from cellmark.data.problem_entries import shown_file
 from cellmark.data.records import Problem
 
 
@@ -23,16 +24,6 @@ def problem_table(root: Path, problems: Sequence[Problem], title: str = "Problem
     return table
 
 
-def shown_file(root: Path, file: Path) -> str:
-    """A file as it is called from ``root``; in full if it lies elsewhere."""
-    return str(file.relative_to(root) if file.is_relative_to(root) else file)
-
-
-def well_formed(text: str) -> str:
-    """``text`` with half surrogate pairs as escapes: a JSON string of them is refused by strict readers."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def print_wide(content: Table | Text) -> None:
     """Prints to the terminal's width; into a pipe or a file as wide as it is, a row a line."""
     console = Console(highlight=False)
@@ -40,3 +31,13 @@ def print_wide(content: Table | Text) -> None:
         wide = Console(width=1_000_000)
         console = Console(highlight=False, width=max(80, Measurement.get(wide, wide.options, content).maximum))
     console.print(content)
+
+
+def print_line(text: str) -> None:
+    """Prints a line as it is, but for what no terminal can print."""
+    Console(soft_wrap=True, highlight=False, markup=False).print(printable(text))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: no problems, 1 problem, 2 problems."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
