@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import cellmark
-from cellmark.cli.printing import well_formed
 from cellmark.data.annotations import Visibility, cells_of
 from cellmark.data.augment import Augment
 from cellmark.data.findings import Finding, find
 from cellmark.data.images import read_image
+from cellmark.data.problem_entries import well_formed
 from cellmark.data.records import Folder
 from cellmark.data.selection import evenly, versions
 from cellmark.data.statistics import Statistics, collect
