@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ try:
 except ImportError:  # not on Windows, where folders of killed processes are left to the user
     fcntl = None  # type: ignore[assignment]
 
+_LONGEST = 100  # letters of a name that temporary names repeat: file systems allow 255 bytes
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes ``content`` under a temporary name beside ``path``, then renames it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:_LONGEST]}.", suffix=".partial", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -122,35 +124,63 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
     Raises:
         CellmarkError: no folder can be made in ``parent``.
     """
-    prefix, suffix = f".{name}.", ".partial"
-    for left in [path for path in parent.iterdir() if path.name.startswith(prefix) and path.name.endswith(suffix)]:
-        with _owned(left) as owned:
-            if owned:
-                shutil.rmtree(left, ignore_errors=True)
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
-    except OSError as error:
-        raise CellmarkError(f"{parent}: nothing can be written there: {error.strerror}") from error
-    with _owned(folder):
+    prefix, suffix = f".{name[:_LONGEST]}.", ".partial"
+    for path in list(parent.iterdir()):
+        if path.name.startswith(prefix) and path.name.endswith(suffix) and path.is_dir():
+            with suppress(BlockingIOError), locked(path) as certain:
+                if certain:
+                    shutil.rmtree(path, ignore_errors=True)
+    with ExitStack() as stack:
+        folder = None
+        while folder is None:
+            made = _make_folder(parent, prefix, suffix)
+            with suppress(BlockingIOError):  # another process took it for one left behind, and clears it away
+                stack.enter_context(locked(made))
+                folder = made
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _make_folder(parent: Path, prefix: str, suffix: str) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
+    except OSError as error:
+        raise CellmarkError(f"{parent}: nothing can be written there: {error.strerror}") from error
+
+
 @contextmanager
-def _owned(folder: Path) -> Iterator[bool]:
-    """Whether ``folder`` belongs to no other living process; within the block it belongs to this one."""
-    if fcntl is None or not folder.is_dir():
+def locked(folder: Path) -> Iterator[bool]:
+    """Within the block no other process that asks has the folder; the lock ends with the process, even when killed.
+
+    Yields:
+        False where the system knows no locks, so that nothing is certain.
+
+    Raises:
+        BlockingIOError: another process has it, or it is gone.
+    """
+    if fcntl is None:
         yield False
         return
-    handle = os.open(folder, os.O_RDONLY)  # its lock ends with the process, even when that is killed
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        owned = True
-    except OSError:  # another process has it, or this file system knows no locks
-        owned = False
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError as error:
+        raise BlockingIOError(f"{folder} is gone") from error
     try:
-        yield owned
+        certain = _lock(handle)
+        if certain and not (folder.exists() and os.path.samestat(os.fstat(handle), folder.stat())):
+            raise BlockingIOError(f"{folder} is gone")
+        yield certain
     finally:
         os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a file system without locks
+        return False
+    return True

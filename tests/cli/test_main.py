@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from omegaconf import OmegaConf
 
 from cellmark.cli import main as cli
 from cellmark.errors import CellmarkError
+from tests.conftest import write_plain_folders
 
 GROUPS = (
     "augment",
@@ -160,6 +162,20 @@ def test_errors_are_told_without_a_traceback(tmp_path):
     answer = call("predict", "input=nothing", "ckpt=nowhere.ckpt", folder=tmp_path)
     assert answer.returncode == 1
     assert "nowhere.ckpt: no such checkpoint" in answer.stderr and "Traceback" not in answer.stderr
+
+
+def test_what_the_system_refuses_is_told_without_a_traceback(tmp_path):
+    (tmp_path / "file").write_text("")
+    answer = call("dataset_synth", "output_dir=file/set", "images_per_folder=1", "size=64", folder=tmp_path)
+    assert answer.returncode == 1 and "Traceback" not in answer.stderr
+    assert re.search(r"error: dataset_synth: .*/file: (File exists|Not a directory)", answer.stderr), answer.stderr
+
+
+def test_a_reader_that_has_seen_enough_ends_the_verb_quietly(tmp_path):
+    root = write_plain_folders(tmp_path / "root", folders=40, images=1)
+    command = f"{sys.executable} -m cellmark.cli.main dataset_check data.root={root} format=json | head -c 1"
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=120)
+    assert answer.stdout == "{" and answer.stderr == ""
 
 
 def test_a_used_run_folder_is_left_as_it_is(tmp_path):

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 
+from cellmark.cli import checks
+from cellmark.cli.printing import print_line
 from cellmark.data.coco import resolve_visibility
-from cellmark.data.json_entries import printable
 from cellmark.data.prepare.warp.plan import FolderPlan, Request, plan_root
 from cellmark.data.prepare.warp.steps import Settings
-from cellmark.data.prepare.warp.write import OfflineCounts, add_variants, write_offline_set
+from cellmark.data.prepare.warp.write import WarpCounts, add_variants, write_new_root
 from cellmark.errors import CellmarkError
+from cellmark.files import refuse_overlap
 
 _PAIRS = ("degrees", "noise", "contrast")
 
@@ -43,28 +44,23 @@ def run(
         workers: processes; None = one for each core that may be used.
         **strengths: the fields of ``Settings``.
     """
-    if type(seed) is not int or seed < 0:
-        raise CellmarkError(f"seed={seed}: a whole number from 0 up is needed")
-    if workers is not None and (type(workers) is not int or workers < 1):
-        raise CellmarkError(f"workers={workers}: at least 1 is needed, or null for one on each core")
     if isinstance(folders, str):
         raise CellmarkError(f"folders={folders}: a list is needed, as in [{folders}]")
-    if type(dry_run) is not bool:
-        raise CellmarkError(f"dry_run={dry_run}: true or false is needed")
     only = None if folders is None else [str(name) for name in folders]
     visibility = resolve_visibility(data.visibility_to_class, mode.classes)
-    request = Request(variants, seed, _settings(strengths), only, visibility)
-    root, start = Path(data.root), time.perf_counter()
-    if dry_run or output_dir is None:
-        plans = plan_root(root, request)
-        if dry_run:
-            _list(root if output_dir is None else Path(output_dir), plans)
-            return
-        counts, target = add_variants(plans, request, workers), root
+    request = Request(variants, checks.whole("seed", seed, 0), visibility, _settings(strengths), only)
+    root, start, processes = Path(data.root), time.perf_counter(), checks.workers(workers)
+    target = root if output_dir is None else Path(output_dir)
+    if output_dir is not None:
+        refuse_overlap(root, target)
+    if checks.flag("dry_run", dry_run):
+        _list(target, plan_root(root, request))
+        return
+    if output_dir is None:
+        counts = add_variants(plan_root(root, request), request, processes)
     else:
-        target = Path(output_dir)
-        counts = write_offline_set(root, target, request, workers)
-    _print(f"{printable(str(target))}: {_told(counts)} in {time.perf_counter() - start:.1f} s")
+        counts = write_new_root(root, target, request, processes)
+    print_line(f"{target}: {_told(counts)} in {time.perf_counter() - start:.1f} s")
 
 
 def _settings(strengths: dict[str, Any]) -> Settings:
@@ -79,17 +75,13 @@ def _settings(strengths: dict[str, Any]) -> Settings:
 def _list(target: Path, plans: Sequence[FolderPlan]) -> None:
     for plan in plans:
         for name in plan.new_names():
-            _print(printable(str(target / plan.folder.name / name)))
+            print_line(str(target / plan.folder.name / name))
     count, there = sum(plan.count for plan in plans), sum(plan.there for plan in plans)
-    _print(f"{count} images would be written, {there} are there already; nothing was written")
+    print_line(f"{count} images would be written, {there} are there already; nothing was written")
 
 
-def _told(counts: OfflineCounts) -> str:
+def _told(counts: WarpCounts) -> str:
     told = f"{counts.variants} images written, {counts.there} were there already"
     if counts.variants:
         told += f"; {counts.left} cells left their picture, {counts.redraws} fields folded and were drawn again;"
     return told
-
-
-def _print(line: str) -> None:
-    Console(soft_wrap=True, highlight=False, markup=False).print(line)

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -55,6 +56,9 @@ def main(verb: str | None = None) -> None:
     except KeyboardInterrupt:
         print(f"cellmark {verb}: interrupted", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # whoever reads the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 def config_folder() -> Path:
@@ -120,13 +124,22 @@ def _hydra_main(verb: str) -> None:
             config.output_dir = HydraConfig.get().runtime.output_dir
         try:
             statuses.append(run_verb(verb, config))
-        except (CellmarkError, InstantiationException) as error:
-            Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {verb}: {escape(str(error))}")
+        except BrokenPipeError:
+            raise
+        except (CellmarkError, InstantiationException, OSError) as error:
+            Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {verb}: {escape(_told(error))}")
             statuses.append(1)
 
     job()
     if max(statuses):
         sys.exit(max(statuses))
+
+
+def _told(error: Exception) -> str:
+    """The message; of the system's own errors, such as a full disk, the file and the reason."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _usage() -> str:

@@ -4,11 +4,14 @@ import os
 import signal
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import TypeVar
 
 import cv2
+
+from cellmark.errors import CellmarkError
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
@@ -26,6 +29,9 @@ def map_in_processes(
 
     Yields:
         The results in the order of the jobs.
+
+    Raises:
+        CellmarkError: a process died, for instance for want of memory. An error of ``work`` is raised as it is.
     """
     count = min(_cores() if workers is None else workers, len(jobs))
     if count <= 1:
@@ -35,6 +41,10 @@ def map_in_processes(
     with ProcessPoolExecutor(count, get_context("spawn"), _prepare) as pool:
         try:
             yield from pool.map(work, jobs, chunksize=max(1, min(16, len(jobs) // (4 * count))))
+        except BrokenProcessPool as error:
+            raise CellmarkError(
+                "a working process died, perhaps for want of memory; fewer of them (workers=1) need less"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)  # else the end of every job is waited for, even after an error
 

@@ -9,13 +9,14 @@ import pytest
 
 from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
 from cellmark.data.check import load_root
+from cellmark.data.prepare.warp import plan
 from cellmark.data.prepare.warp.plan import Request, plan_root
 from cellmark.data.prepare.warp.steps import Settings
-from cellmark.data.prepare.warp.write import OfflineCounts, add_variants
+from cellmark.data.prepare.warp.write import WarpCounts, add_variants
 from cellmark.errors import CellmarkError
-from cellmark.files import write_image
+from cellmark.files import locked, write_image
 from tests.conftest import write_plain_folders
-from tests.data.prepare.warp.test_new_root import coco, content, write
+from tests.data.prepare.warp.test_new_root import MEANING, coco, content, write
 
 
 @pytest.fixture
@@ -23,8 +24,8 @@ def root(tmp_path: Path) -> Path:
     return write_plain_folders(tmp_path / "root", folders=2, images=2)
 
 
-def warp(root: Path, variants: str = "warps", seed: int = 3, workers: int = 1, **rest) -> OfflineCounts:
-    request = Request(variants, seed, **rest)
+def warp(root: Path, variants: str = "warps", seed: int = 3, workers: int = 1, **rest) -> WarpCounts:
+    request = Request(variants, seed, **{"visibility_to_class": MEANING} | rest)
     return add_variants(plan_root(root, request), request, workers)
 
 
@@ -133,7 +134,7 @@ def test_what_a_killed_run_left_in_place_is_taken_over(root: Path, tmp_path: Pat
 
 
 def test_an_annotation_file_that_changes_meanwhile_is_left_alone(root: Path):
-    request = Request("warps", 3)
+    request = Request("warps", 3, MEANING)
     plans = plan_root(root, request)
     file = root / "fold1" / "annotations.json"
     file.write_text(file.read_text() + " ")
@@ -157,6 +158,95 @@ def test_numbers_that_json_cannot_say_are_refused_before_anything_moves(root: Pa
     values["annotations"][0]["score"] = float("nan")
     (root / "fold1" / "annotations.json").write_text(json.dumps(values))
     before = content(root)
-    with pytest.raises(CellmarkError, match="cannot be written as JSON"):
+    with pytest.raises(CellmarkError, match=r"fold1/annotations\.json: holds NaN or infinity"):
         warp(root)
     assert content(root) == before
+
+
+def test_an_edit_while_the_root_is_read_is_noticed(root: Path, monkeypatch: pytest.MonkeyPatch):
+    def edited(*arguments, **keys):
+        found = load_root(*arguments, **keys)
+        values = coco(root, "fold0")
+        values["annotations"][0]["keypoints"][0] += 20
+        (root / "fold0" / "annotations.json").write_text(json.dumps(values))
+        return found
+
+    monkeypatch.setattr(plan, "load_root", edited)
+    with pytest.raises(CellmarkError, match=r"fold0/annotations\.json: was changed by somebody else meanwhile"):
+        plan_root(root, Request("warps", 3, MEANING))
+
+
+def test_two_at_once_are_refused(root: Path):
+    before = content(root)
+    with locked(root), pytest.raises(CellmarkError, match="another process is writing variants there"):
+        warp(root)
+    assert content(root) == before
+    assert warp(root).variants == 8
+
+
+def test_an_error_while_files_take_their_places_leaves_whole_folders(root: Path, monkeypatch: pytest.MonkeyPatch):
+    before, replace = content(root), Path.replace
+
+    def failing(path: Path, target: Path) -> Path:
+        if target.name == "crumpled_001.png" and target.parent.name == "fold1":
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(KeyboardInterrupt):
+        warp(root)
+    monkeypatch.undo()
+    after = content(root)
+    assert {name: data for name, data in after.items() if name.startswith("fold1")} == {
+        name: data for name, data in before.items() if name.startswith("fold1")
+    }
+    assert len(coco(root, "fold0")["images"]) == 6
+    assert warp(root, seed=3).variants == 4
+
+
+def test_names_are_compared_as_the_file_system_does(root: Path, tmp_path: Path):
+    values = coco(root, "fold0")
+    (root / "fold0" / "001.png").rename(root / "fold0" / "curved_000.png")
+    values["images"][1]["file_name"] = "./curved_000.png"
+    (root / "fold0" / "annotations.json").write_text(json.dumps(values))
+    with pytest.raises(CellmarkError, match=r"curved_000\.png would be a variant of 000\.png, but is another picture"):
+        write(root, tmp_path / "new", "warps", seed=3)
+
+
+def test_a_link_in_the_way_stays_and_a_linked_coco_file_is_extended_where_it_lies(root: Path):
+    (root / "fold1" / "curved_000.png").symlink_to("nowhere")
+    with pytest.raises(CellmarkError, match=r"curved_000\.png: is in the way"):
+        warp(root)
+    (root / "fold1" / "curved_000.png").unlink()
+    file = root / "fold1" / "annotations.json"
+    file.rename(root / "fold1" / "real.json")
+    file.symlink_to("real.json")
+    assert warp(root).variants == 8
+    assert file.is_symlink() and len(json.loads((root / "fold1" / "real.json").read_text())["images"]) == 6
+
+
+def test_keypoints_without_a_class_stay_whatever_their_v(root: Path):
+    meaning = {**MEANING, 7: None}
+    values = coco(root, "fold0")
+    values["annotations"][0]["keypoints"][:3] = [2000, 2000, 7]
+    (root / "fold0" / "annotations.json").write_text(json.dumps(values))
+    counts = warp(root, visibility_to_class=meaning, variants="all")
+    for entry in coco(root, "fold0")["annotations"]:
+        if coco(root, "fold0")["images"][entry["image_id"] - 1].get("variant_of", entry["image_id"]) == 1:
+            assert entry["keypoints"][:3] == [2000, 2000, 7]
+    assert counts.variants == 4 * 14
+
+
+def test_what_moves_nothing_keeps_the_geometry_as_it_was_written(root: Path):
+    values = coco(root, "fold0")
+    values["annotations"][0]["keypoints"][0] = 20.123456789
+    values["annotations"][0]["segmentation"] = [[1, 2, 3, 4, 5, 6]]
+    (root / "fold0" / "annotations.json").write_text(json.dumps(values))
+    warp(root, "elementary")
+    now = coco(root, "fold0")
+    chains = {image["id"]: image.get("variant") for image in now["images"] if image.get("variant_of", 1) == 1}
+    copies = {str(chains[a["image_id"]]): a for a in now["annotations"] if a["image_id"] in chains}
+    for chain in ("['noise']", "['contrast']"):
+        assert copies[chain]["keypoints"] == values["annotations"][0]["keypoints"]
+        assert copies[chain]["segmentation"] == [[1, 2, 3, 4, 5, 6]]
+    assert copies["['rotated1']"]["segmentation"] == []

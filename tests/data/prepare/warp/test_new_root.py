@@ -16,10 +16,11 @@ from cellmark.data.prepare.warp import pictures
 from cellmark.data.prepare.warp.plan import Request
 from cellmark.data.prepare.warp.steps import Settings
 from cellmark.data.prepare.warp.variants import SETS, chains_of, variant_name
-from cellmark.data.prepare.warp.write import OfflineCounts, write_offline_set
+from cellmark.data.prepare.warp.write import WarpCounts, write_new_root
 from cellmark.errors import CellmarkError
 from tests.conftest import write_plain_folders
 
+MEANING = resolve_visibility(VISIBILITY, CLASSES)
 ALL = [
     prefix + warp
     for warp in ("", "curved_", "crumpled_")
@@ -27,8 +28,8 @@ ALL = [
 ]
 
 
-def write(source: Path, target: Path, variants: str, seed: int, workers: int | None = 1, **rest) -> OfflineCounts:
-    return write_offline_set(source, target, Request(variants, seed, **rest), workers)
+def write(source: Path, target: Path, variants: str, seed: int, workers: int | None = 1, **rest) -> WarpCounts:
+    return write_new_root(source, target, Request(variants, seed, **{"visibility_to_class": MEANING} | rest), workers)
 
 
 def content(root: Path) -> dict[str, bytes]:
@@ -105,7 +106,8 @@ def test_entries_keep_their_keys_and_originals_are_untouched(source: Path, whole
         image = images[entry["image_id"]]
         assert image["variant_of"] == 70 and image["camera"] == "left"
         assert image["file_name"] == variant_name(tuple(image["variant"]), "000.png")
-        assert (entry["grade"], entry["rows"], entry["cols"], entry["segmentation"]) == (3, 10, 10, [])
+        outline = [[0, 0, 1, 1, 0, 1]] if image["variant"] in (["noise"], ["contrast"]) else []
+        assert (entry["grade"], entry["rows"], entry["cols"], entry["segmentation"]) == (3, 10, 10, outline)
         assert entry["keypoints"][:3] == [0, 0, 0]
 
 

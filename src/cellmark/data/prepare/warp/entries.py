@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cellmark.data.prepare.warp.steps import STEPS
 from cellmark.data.prepare.warp.variants import Chain, variant_name
 from cellmark.data.records import Code, annotation
 from cellmark.errors import CellmarkError
@@ -49,10 +50,10 @@ def variant_of(entry: Mapping[str, Any]) -> tuple[int, Chain] | None:
 def with_variants(content: Mapping[str, Any], variants: Sequence[Variant]) -> dict[str, Any]:
     """Adds the images and annotations of variants to the content of a sound COCO file.
 
-    The entries that are there stay as they are. A variant's entries are copies of its original's, with all
-    their keys, but for ids, file name and what the keypoints decide. Outlines (``segmentation``) are emptied, as
-    nothing here moves them. ``variant`` names the steps, ``variant_of`` the id of the original image,
-    ``variant_settings`` what the steps depend on.
+    The entries that are there stay as they are. A variant's entries are copies of its original's, with all their keys,
+    but for ids, file name and, where something moved, what the keypoints decide: outlines (``segmentation``) are
+    emptied then, as nothing here moves them. ``variant`` names the steps, ``variant_of`` the id of the original
+    image, ``variant_settings`` what the steps depend on.
     """
     originals = {entry["id"]: entry for entry in content["images"]}
     annotations = {entry["id"]: entry for entry in content["annotations"]}
@@ -70,11 +71,11 @@ def with_variants(content: Mapping[str, Any], variants: Sequence[Variant]) -> di
             "variant_settings": dict(variant.settings),
         }
         images.append({**original, **added})
+        changed = ("id", "image_id", *(_GEOMETRY if any(STEPS[step].moves for step in variant.chain) else ()))
         for code in variant.codes:
             annotation_id += 1
             computed = annotation(code, annotation_id, image_id)
-            moved = {key: computed[key] for key in ("id", "image_id", *_GEOMETRY)}
-            codes.append({**annotations[code.id], **moved})
+            codes.append({**annotations[code.id], **{key: computed[key] for key in changed}})
     return {
         **content,
         "images": [*content["images"], *images],

@@ -1,5 +1,6 @@
 """Writes the pictures of variants, in several processes."""
 
+import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from cellmark.data.images import read_image
 from cellmark.data.prepare.warp.entries import Variant
 from cellmark.data.prepare.warp.plan import FolderPlan, Request
-from cellmark.data.prepare.warp.steps import Picture, Settings
+from cellmark.data.prepare.warp.steps import Picture
 from cellmark.data.prepare.warp.variants import Chain, make_variants, settings_of, variant_name
 from cellmark.data.processes import map_in_processes
 from cellmark.data.records import ImageRecord
@@ -26,8 +27,7 @@ class _Job:
     file_name: str
     target: Path
     chains: Sequence[Chain]
-    seed: int
-    settings: Settings
+    request: Request
 
 
 def write_pictures(
@@ -45,11 +45,10 @@ def write_pictures(
         The variants of each folder, when the last of them is written.
 
     Raises:
-        CellmarkError: a random field folds however often it is drawn.
+        CellmarkError: a random field folds however often it is drawn, or a file is in the way.
     """
     jobs = [
-        _Job(record, plan.folder.name, plan.names[record.id], target, plan.missing[record.id], request.seed, settings)
-        for settings in [request.settings]
+        _Job(record, plan.folder.name, plan.names[record.id], target, plan.missing[record.id], request)
         for plan, target in zip(plans, targets, strict=True)
         for record in plan.originals
     ]
@@ -65,13 +64,17 @@ def write_pictures(
 
 
 def _write_variants(job: _Job) -> list[Variant]:
-    original = Picture(read_image(job.record.path), job.record.codes)
-    key = (job.seed, job.folder, job.file_name)
+    request = job.request
+    original = Picture(read_image(job.record.path), job.record.codes, request.unlabelled)
+    key = (request.seed, job.folder, job.file_name)
     variants: list[Variant] = []
     try:
-        for chain, picture in make_variants(original, job.chains, key, job.settings):
-            write_image(job.target / variant_name(chain, job.file_name), picture.image)
-            made_with = settings_of(chain, job.seed, job.settings)
+        for chain, picture in make_variants(original, job.chains, key, request.settings):
+            path = job.target / variant_name(chain, job.file_name)
+            if os.path.lexists(path):
+                raise CellmarkError(f"{path}: is in the way of a variant; nothing is overwritten")
+            write_image(path, picture.image)
+            made_with = settings_of(chain, request.seed, request.settings)
             variants.append(Variant(job.record.id, chain, made_with, picture.codes, picture.redraws))
     except CellmarkError as error:
         raise CellmarkError(f"{job.record.path}: {error}") from error

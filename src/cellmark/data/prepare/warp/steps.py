@@ -67,11 +67,13 @@ class Picture:
     Attributes:
         image: uint8 (H, W, 3) RGB.
         codes: the codes on it.
+        unlabelled: the v of keypoints that have no class; they stay as they are.
         redraws: random fields that folded over the code and were drawn again in the last step.
     """
 
     image: np.ndarray
     codes: tuple[Code, ...]
+    unlabelled: frozenset[int] = frozenset({NOT_LABELLED})
     redraws: int = 0
 
     @property
@@ -83,8 +85,12 @@ class Picture:
     @property
     def points(self) -> np.ndarray:
         """The labelled keypoints of all codes, float64 (N, 2)."""
-        points = [code.keypoints[code.keypoints[:, 2] != NOT_LABELLED, :2] for code in self.codes]
+        points = [code.keypoints[self.labelled(code), :2] for code in self.codes]
         return np.concatenate([np.empty((0, 2)), *points])
+
+    def labelled(self, code: Code) -> np.ndarray:
+        """The indices of the keypoints of a code that have a class."""
+        return np.flatnonzero(~np.isin(code.keypoints[:, 2], list(self.unlabelled)))
 
 
 def curved(picture: Picture, rng: np.random.Generator, settings: Settings) -> Picture:
@@ -129,19 +135,18 @@ def contrast(picture: Picture, rng: np.random.Generator, settings: Settings) -> 
 
 
 def warped(picture: Picture, warp: Warp, border: Border, redraws: int = 0) -> Picture:
-    """The picture and its keypoints, bent; a keypoint that leaves the picture becomes v = 0, where it went."""
-    codes = tuple(_warped_code(code, warp) for code in picture.codes)
-    return Picture(warp.warp(picture.image, border), codes, redraws)
+    """The picture and its keypoints, bent; a keypoint that leaves the picture becomes v = 0, where it went.
 
-
-def _warped_code(code: Code, warp: Warp) -> Code:
-    """Keypoints that are not labelled stay as they are: their place means nothing, and may have no inverse."""
-    keypoints = code.keypoints.copy()
-    labelled = np.flatnonzero(keypoints[:, 2] != NOT_LABELLED)
-    moved = warp.move(keypoints[labelled, :2])
-    keypoints[labelled, :2] = moved
-    keypoints[labelled[~warp.inside(moved)], 2] = NOT_LABELLED
-    return replace(code, keypoints=keypoints)
+    Keypoints without a class stay as they are: their place means nothing, and may have no inverse.
+    """
+    codes = []
+    for code in picture.codes:
+        keypoints, labelled = code.keypoints.copy(), picture.labelled(code)
+        moved = warp.move(keypoints[labelled, :2])
+        keypoints[labelled, :2] = moved
+        keypoints[labelled[~warp.inside(moved)], 2] = NOT_LABELLED
+        codes.append(replace(code, keypoints=keypoints))
+    return replace(picture, image=warp.warp(picture.image, border), codes=tuple(codes), redraws=redraws)
 
 
 @dataclass(frozen=True)
@@ -151,10 +156,12 @@ class Step:
     Attributes:
         apply: makes the changed picture.
         reads: the names of the settings that it depends on; "seed" where it is random.
+        moves: whether keypoints go to other places.
     """
 
     apply: Callable[[Picture, np.random.Generator, Settings], Picture]
     reads: tuple[str, ...]
+    moves: bool = True
 
 
 STEPS: Mapping[str, Step] = {
@@ -163,6 +170,6 @@ STEPS: Mapping[str, Step] = {
     "smooth": Step(smooth, ("seed", "smooth_strength", "border")),
     "rotated1": Step(rotated, ("seed", "degrees", "border")),
     "rotated2": Step(rotated, ("seed", "degrees", "border")),
-    "noise": Step(noise, ("seed", "noise")),
-    "contrast": Step(contrast, ("seed", "contrast")),
+    "noise": Step(noise, ("seed", "noise"), moves=False),
+    "contrast": Step(contrast, ("seed", "contrast"), moves=False),
 }

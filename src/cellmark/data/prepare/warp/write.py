@@ -1,18 +1,21 @@
 """Writes variants of every picture of a root: beside the originals, or with copies of them into a new root."""
 
 import logging
-from collections.abc import Sequence
-from contextlib import ExitStack
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from cellmark.data.prepare.warp.entries import Variant, with_variants
 from cellmark.data.prepare.warp.pictures import write_pictures
 from cellmark.data.prepare.warp.plan import FolderPlan, Request, plan_root
 from cellmark.data.prepare.warp.variants import variant_name
-from cellmark.data.records import NOT_LABELLED, Code
+from cellmark.data.records import Code
 from cellmark.errors import CellmarkError
-from cellmark.files import copy_file, new_folder, refuse_overlap, scratch_folder, write_json
+from cellmark.files import copy_file, locked, new_folder, refuse_overlap, scratch_folder, write_json
 from cellmark.progress import progress_bar
 
 BACKUP = ".original"  # suffix of the COCO file as it was before the first variants
@@ -21,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class OfflineCounts:
+class WarpCounts:
     """What was written.
 
     Attributes:
@@ -37,7 +40,7 @@ class OfflineCounts:
     redraws: int
 
 
-def add_variants(plans: Sequence[FolderPlan], request: Request, workers: int | None = None) -> OfflineCounts:
+def add_variants(plans: Sequence[FolderPlan], request: Request, workers: int | None = None) -> WarpCounts:
     """Puts the missing variants beside their originals, and their entries at the end of the COCO files.
 
     All pictures are made in hidden folders first. When the last one is done they take their places, then the
@@ -51,11 +54,14 @@ def add_variants(plans: Sequence[FolderPlan], request: Request, workers: int | N
         workers: processes; None = one for each core that may be used.
 
     Raises:
-        CellmarkError: a file is in the way, or a random field folds however often it is drawn. Nothing was
-            changed then.
+        CellmarkError: a file is in the way, or changed meanwhile, another process is doing the same, or a random
+            field folds however often it is drawn. Nothing was changed then. After an error of the system while the
+            files take their places, a folder has all its variants or none.
     """
     active = [plan for plan in plans if plan.count]
     with ExitStack() as stack:
+        for root in {plan.folder.path.parent for plan in active}:
+            stack.enter_context(_alone(root))
         scratches = [stack.enter_context(scratch_folder(plan.folder.path, "dataset_warp")) for plan in active]
         made = list(write_pictures(active, scratches, request, workers))
         for plan, scratch, variants in zip(active, scratches, made, strict=True):
@@ -63,10 +69,21 @@ def add_variants(plans: Sequence[FolderPlan], request: Request, workers: int | N
             _refuse_others(plan, scratch)
         for plan, scratch in zip(active, scratches, strict=True):
             _move_in(plan, scratch)
-    return _counted(plans, active, made)
+    return _counted(plans, active, made, request)
 
 
-def write_offline_set(source: Path, target: Path, request: Request, workers: int | None = None) -> OfflineCounts:
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """No other process may add variants to ``root`` within the block."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(root))
+        except BlockingIOError as error:
+            raise CellmarkError(f"{root}: another process is writing variants there; wait for it") from error
+        yield
+
+
+def write_new_root(source: Path, target: Path, request: Request, workers: int | None = None) -> WarpCounts:
     """Copies a root, and adds the missing variants to the copy.
 
     Pictures and COCO files are copied, other files are not.
@@ -91,7 +108,8 @@ def write_offline_set(source: Path, target: Path, request: Request, workers: int
                 write_json(folder / plan.file.name, with_variants(plan.content(), variants), indent=None)
             else:
                 copy_file(plan.file, folder / plan.file.name)
-    return _counted(plans, plans, made)
+                plan.check_unchanged()
+    return _counted(plans, plans, made, request)
 
 
 def _copy(plans: Sequence[FolderPlan], targets: Sequence[Path]) -> None:
@@ -103,37 +121,47 @@ def _copy(plans: Sequence[FolderPlan], targets: Sequence[Path]) -> None:
 
 
 def _refuse_others(plan: FolderPlan, scratch: Path) -> None:
-    """A picture of the name that is no part of the data set; one with the same bytes is left of a killed process."""
+    """Refuses a file that has a variant's name but other bytes; equal bytes were left by a killed process."""
     for name in plan.new_names():
         there, made = plan.folder.path / name, scratch / name
-        if there.exists() and (not there.is_file() or there.read_bytes() != made.read_bytes()):
-            raise CellmarkError(f"{there}: is in the way of a variant; nothing is overwritten")
+        if os.path.lexists(there) and (there.is_symlink() or there.read_bytes() != made.read_bytes()):
+            raise CellmarkError(f"{there}: is in the way of a variant; nothing is overwritten, so take it away first")
 
 
 def _move_in(plan: FolderPlan, scratch: Path) -> None:
-    """The pictures first: a COCO file never names one that is not there."""
-    for name in plan.new_names():
-        (scratch / name).replace(plan.folder.path / name)
-    backup = plan.file.with_name(plan.file.name + BACKUP)
-    if not backup.exists():
-        copy_file(plan.file, backup)
-    (scratch / plan.file.name).replace(plan.file)
+    """The pictures first: a COCO file never names one that is not there. After an error none of them is there."""
+    moved: list[Path] = []
+    try:
+        for name in plan.new_names():
+            target = plan.folder.path / name
+            if not target.exists():
+                moved.append(target)
+            (scratch / name).replace(target)
+        backup = plan.file.with_name(plan.file.name + BACKUP)
+        if not backup.exists():
+            copy_file(plan.file, backup)
+        (scratch / plan.file.name).replace(plan.file.resolve())
+    except BaseException:
+        for target in moved:
+            target.unlink(missing_ok=True)
+        raise
 
 
 def _counted(
-    plans: Sequence[FolderPlan], active: Sequence[FolderPlan], made: Sequence[Sequence[Variant]]
-) -> OfflineCounts:
+    plans: Sequence[FolderPlan], active: Sequence[FolderPlan], made: Sequence[Sequence[Variant]], request: Request
+) -> WarpCounts:
     left = redraws = 0
+    unlabelled = list(request.unlabelled)
     for plan, variants in zip(active, made, strict=True):
-        before = {code.id: _labelled(code) for record in plan.folder.images for code in record.codes}
+        before = {code.id: _labelled(code, unlabelled) for record in plan.folder.images for code in record.codes}
         for variant in variants:
-            left += sum(before[code.id] - _labelled(code) for code in variant.codes)
+            left += sum(before[code.id] - _labelled(code, unlabelled) for code in variant.codes)
             redraws += variant.redraws
             if variant.redraws:
                 name = variant_name(variant.chain, plan.names[variant.image_id])
                 log.info("%s/%s: drawn again, %d fields folded over the code", plan.folder.name, name, variant.redraws)
-    return OfflineCounts(sum(map(len, made)), sum(plan.there for plan in plans), left, redraws)
+    return WarpCounts(sum(map(len, made)), sum(plan.there for plan in plans), left, redraws)
 
 
-def _labelled(code: Code) -> int:
-    return int((code.keypoints[:, 2] != NOT_LABELLED).sum())
+def _labelled(code: Code, unlabelled: Sequence[int]) -> int:
+    return int((~np.isin(code.keypoints[:, 2], unlabelled)).sum())
