@@ -190,6 +190,7 @@ def test_a_file_that_fails_while_it_is_read(root, capsys, name, monkeypatch):
         (lambda root: (shutil.rmtree(root), root.write_text("")), ".", "not a folder"),
         (lambda root: [shutil.rmtree(root / name) for name in "ab"], ".", "no folder in it holds"),
         (lambda root: (root / "c").symlink_to(root.parent), "c", "is a link that leaves"),
+        (lambda root: (root / "c").symlink_to("a"), "c", "is the same folder as a"),
         (lambda root: ((root / "c").mkdir(), (root / "c" / "x.png").write_bytes(b"")), "c", "holds images but no"),
     ],
 )

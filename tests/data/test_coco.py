@@ -129,6 +129,41 @@ def test_a_linked_json_or_folder_that_leaves_the_root_is_refused(tmp_path):
     assert not any(folder.images for folder in folders)
 
 
+@pytest.mark.parametrize(("names", "told"), [("ab", "b"), ("ba", "a"), ("mabc", "abc")])
+def test_a_folder_with_several_names_is_read_once(tmp_path, names, told):
+    """Under its own name, whatever the order; its images in two folds would be trained on and tested with."""
+    own, *links = names
+    sound_folder(tmp_path / own)
+    for link in links:
+        (tmp_path / link).symlink_to(own)
+    folders, problems = read_folders(tmp_path, VISIBILITY, cache=False)
+    assert [(folder.name, len(folder.images), folder.left_out) for folder in folders] == [(own, IMAGES, ())]
+    reason = f"is the same folder as {own}"
+    assert [(p.file, p.record, p.reason) for p in problems] == [(tmp_path / name, "", reason) for name in told]
+
+
+def test_of_links_to_one_hidden_folder_the_first_is_read(tmp_path):
+    sound_folder(tmp_path / ".store")
+    for link in ("x", "y"):
+        (tmp_path / link).symlink_to(".store")
+    folders, problems = read_folders(tmp_path, VISIBILITY)
+    assert [folder.name for folder in folders] == ["x"] and problems[0].reason == "is the same folder as x"
+
+
+def test_links_to_folders_without_data_are_no_problem(tmp_path):
+    sound_folder(tmp_path / "a")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "more notes").symlink_to("notes")
+    assert read_folders(tmp_path, VISIBILITY)[1] == []
+    (tmp_path / "notes" / "1.png").write_bytes(b"")
+    folders, problems = read_folders(tmp_path, VISIBILITY)
+    assert [problem.reason for problem in problems] == [
+        "is the same folder as notes",
+        "holds images but no annotations.json",
+    ]
+    assert [folder.name for folder in folders] == ["a", "notes"]
+
+
 def test_folders_are_read_by_name(tmp_path):
     for name in ("b", "a", ".hidden"):
         sound_folder(tmp_path / name)

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 
-from cellmark.data.coco import ANNOTATIONS, Visibility, classes_of, read_folders
+from cellmark.data.annotations import Visibility, cells_of
+from cellmark.data.coco import ANNOTATIONS, Reading, read_folders
 from cellmark.data.records import Folder, Problem
 from cellmark.errors import CellmarkError
 from cellmark.progress import progress_bar
@@ -40,35 +41,26 @@ class FolderCounts:
 def check(
     root: Path,
     visibility_to_class: Visibility,
-    *,
-    annotations: str = ANNOTATIONS,
-    decode: bool = True,
-    cache: bool = False,
-    renew: bool = False,
+    **how: Unpack[Reading],
 ) -> tuple[list[Folder], list[Problem]]:
     """Reads every folder below ``root`` and every image in it, with a progress bar on a terminal.
 
     Args:
         root: the folder of folders.
         visibility_to_class: v -> class index, or None for "not labelled".
-        annotations: name of the COCO file in each folder.
-        decode: also decode every image, which takes a few milliseconds each.
-        cache: keep what was found, and read only files that have changed since the last time.
-        renew: with ``cache``, read every file nevertheless.
+        how: as `read_folder` takes it.
 
     Returns:
         The folders with the images that are sound, and every problem found.
     """
+    file = how.get("annotations", ANNOTATIONS)
     with progress_bar() as update:
         return read_folders(
             root,
             visibility_to_class,
-            annotations=annotations,
-            decode=decode,
             on_decoded=lambda folder, done, total: update(f"checking {folder}", done, total),
-            on_read=lambda folder, done, total: update(f"reading {folder}/{annotations}", done, total),
-            cache=cache,
-            renew=renew,
+            on_read=lambda folder, done, total: update(f"reading {folder}/{file}", done, total),
+            **how,
         )
 
 
@@ -77,9 +69,7 @@ def load_root(
     visibility_to_class: Visibility,
     *,
     on_error: Literal["raise", "skip"] = "raise",
-    annotations: str = ANNOTATIONS,
-    decode: bool = True,
-    cache: bool = False,
+    **how: Unpack[Reading],
 ) -> list[Folder]:
     """Loads every folder below ``root`` that holds a sound image.
 
@@ -88,17 +78,14 @@ def load_root(
         visibility_to_class: v -> class index, or None for "not labelled".
         on_error: "raise" refuses a root with any problem; "skip" leaves out the images that have one,
             and logs which and why.
-        annotations: name of the COCO file in each folder.
-        decode: also decode every image, which takes a few milliseconds each.
-        cache: keep what was found in the user's cache folder, and read only files that have changed since the
-            last time; the answer is the same.
+        how: as `read_folder` takes it.
 
     Raises:
         CellmarkError: there is a problem and ``on_error`` is "raise", or not one sound image is left.
     """
     if on_error not in ("raise", "skip"):
         raise CellmarkError(f"data.on_error is {on_error!r}, not 'raise' or 'skip'")
-    folders, problems = check(root, visibility_to_class, annotations=annotations, decode=decode, cache=cache)
+    folders, problems = check(root, visibility_to_class, **how)
     if problems and on_error == "raise":
         raise CellmarkError(
             f"{_summary(root, problems)}\n"
@@ -115,11 +102,11 @@ def load_root(
 
 def count(folder: Folder, visibility_to_class: Visibility) -> FolderCounts:
     """Counts the images, codes and cells of a folder."""
-    codes = [code for image in folder.images for code in image.codes]
+    codes = sum(len(image.codes) for image in folder.images)
     indices = [index for index in visibility_to_class.values() if index is not None]
-    labels = np.concatenate([np.empty(0, np.int64), *(classes_of(code, visibility_to_class) for code in codes)])
+    labels = np.concatenate([np.empty(0, np.int64), *(cells_of(image, visibility_to_class)[1] for image in folder.images)])
     cells = np.bincount(labels[labels >= 0], minlength=max(indices, default=-1) + 1)
-    return FolderCounts(folder.name, len(folder.images), len(codes), tuple(cells.tolist()), int((labels < 0).sum()))
+    return FolderCounts(folder.name, len(folder.images), codes, tuple(cells.tolist()), int((labels < 0).sum()))
 
 
 def _skipped(root: Path, folders: Sequence[Folder], problems: Sequence[Problem]) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from cellmark.data import index_store
 from cellmark.data.annotations import Visibility, classes_of, resolve_visibility
@@ -19,10 +20,12 @@ from cellmark.data.file_names import FileState, absent, leaves, state_of
 from cellmark.data.image_files import ImageFile, decode_images, find_images
 from cellmark.data.images import list_images
 from cellmark.data.index import Index, lost_index, read_index
+from cellmark.data.json_entries import printable
 from cellmark.data.records import Code, Folder, ImageRecord, LeftOut, Problem
 
 __all__ = [
     "ANNOTATIONS",
+    "Reading",
     "Visibility",
     "classes_of",
     "read_folder",
@@ -33,6 +36,15 @@ __all__ = [
 ANNOTATIONS = "annotations.json"
 OnDecoded = Callable[[str, int, int], None]  # folder name, images decoded so far, images to decode
 OnRead = Callable[[str, int, int | None], None]  # folder name, objects of its COCO file read so far, and of how many
+
+
+class Reading(TypedDict, total=False):
+    """How folders are read: keyword arguments of `read_folder`, which says what they mean."""
+
+    annotations: str
+    decode: bool
+    cache: bool
+    renew: bool
 
 
 def read_folder(
@@ -87,45 +99,36 @@ def read_folders(
     root: Path,
     visibility_to_class: Visibility,
     *,
-    annotations: str = ANNOTATIONS,
-    decode: bool = True,
     on_decoded: OnDecoded | None = None,
     on_read: OnRead | None = None,
-    cache: bool = False,
-    renew: bool = False,
+    **how: Unpack[Reading],
 ) -> tuple[list[Folder], list[Problem]]:
     """Reads every sub-folder of ``root`` that holds a COCO file, by name; the arguments are `read_folder`'s.
 
-    Hidden folders are ignored, and so are folders with neither a COCO file nor images.
+    Hidden folders are ignored, and so are folders with neither a COCO file nor images. A folder that is there under
+    two names is read once: with its images in two folds, a network would be tested on what it was trained on.
 
     Returns:
         The folders, and every problem found; a root without any such folder is one.
     """
+    annotations = how.get("annotations", ANNOTATIONS)
     if not os.path.isdir(root):
         return [], [Problem(root, "", "not a folder" if os.path.lexists(root) else "no such folder")]
     try:
-        paths = sorted(root.iterdir())
+        paths = sorted(path for path in root.iterdir() if not path.name.startswith(".") and os.path.isdir(path))
     except OSError as error:
         return [], [Problem(root, "", f"cannot be listed: {error.strerror}")]
-    read = partial(
-        read_folder,
-        visibility_to_class=visibility_to_class,
-        annotations=annotations,
-        decode=decode,
-        on_decoded=on_decoded,
-        on_read=on_read,
-        cache=cache,
-        renew=renew,
-    )
     folders: list[Folder] = []
     problems: list[Problem] = []
-    for path in paths:
-        if path.name.startswith(".") or not os.path.isdir(path):
-            continue
-        if reason := leaves(root, path):
+    found: tuple[Folder, list[Problem]] | None
+    for path, first in zip(paths, _first_names(paths), strict=True):
+        if reason := leaves(root, path) or _read_already(path, first, annotations):
             problems.append(Problem(path, "", reason))
             continue
-        found = read(path) if os.path.lexists(path / annotations) else _without_annotations(path, annotations)
+        if os.path.lexists(path / annotations):
+            found = read_folder(path, visibility_to_class, on_decoded=on_decoded, on_read=on_read, **how)
+        else:
+            found = _without_annotations(path, annotations)
         if found is not None:
             folders.append(found[0])
             problems += found[1]
@@ -133,6 +136,21 @@ def read_folders(
         hint = "; it holds one itself: give the folder above it" if os.path.isfile(root / annotations) else ""
         problems.append(Problem(root, "", f"no folder in it holds an {annotations}{hint}"))
     return folders, problems
+
+
+def _first_names(paths: Sequence[Path]) -> list[Path]:
+    """Under which name each folder is read: of several of one folder the first, and a link only where all are links."""
+    first: dict[str, Path] = {}
+    for path in sorted(paths, key=os.path.islink):
+        first.setdefault(os.path.realpath(path), path)
+    return [first[os.path.realpath(path)] for path in paths]
+
+
+def _read_already(path: Path, first: Path, annotations: str) -> str | None:
+    """Why a folder is not read under this name; None where it is to be read, or has nothing to do with the data."""
+    if path == first or not (os.path.lexists(path / annotations) or _without_annotations(path, annotations)):
+        return None
+    return f"is the same folder as {printable(first.name)}"
 
 
 def _without_annotations(folder: Path, annotations: str) -> tuple[Folder, list[Problem]] | None:

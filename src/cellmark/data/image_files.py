@@ -13,6 +13,8 @@ from cellmark.data.index import Picture
 from cellmark.data.records import Problem
 from cellmark.errors import CellmarkError
 
+THREADS = min(8, os.cpu_count() or 1)  # that decode; more of them wait for one another
+
 
 class Decoded(NamedTuple):
     """A file that decoded when it was in this state, and its size in pixels."""
@@ -102,7 +104,7 @@ def decode_images(
 
 
 def _decode(images: Sequence[tuple[ImageFile, FoundFile]]) -> Iterator[tuple[ImageFile, Decoded | str]]:
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         try:
             results = pool.map(_decoded, [found for _, found in images])
             yield from zip([image for image, _ in images], results, strict=True)

@@ -2,7 +2,7 @@
 
 One file for each folder, map of v and name of the COCO file; a newer one takes its place. It is a line with a
 checksum, a JSON object, and all keypoints as float64: nothing in it can run. A file that is damaged, of another
-folder or of other code is not used. No word of it says that a file may be read: names are checked at every start.
+folder or of other code is not used. It never grants access to a file: the file names in it are checked at every start.
 """
 
 import functools
@@ -62,10 +62,11 @@ class Key:
         return {"folder": self.folder, "annotations": self.annotations, "visibility": list(map(list, visibility))}
 
     @property
-    def path(self) -> Path:
-        """Where the index is kept."""
+    def path(self) -> Path | None:
+        """Where the index is kept; None where there is no place for it."""
+        folder = cache_folder()
         digest = hashlib.sha256(json.dumps(self.to_json()).encode()).hexdigest()
-        return cache_folder() / "indexes" / f"{digest[:32]}.index"
+        return None if folder is None else folder / "indexes" / f"{digest[:32]}.index"
 
 
 @dataclass
@@ -83,12 +84,24 @@ class Stored:
     decoded: Mapping[str, Decoded]
 
 
-def cache_folder() -> Path:
-    """``$CELLMARK_CACHE``, else ``$XDG_CACHE_HOME/cellmark``, else ``~/.cache/cellmark``."""
+def cache_folder() -> Path | None:
+    """``$CELLMARK_CACHE``, else ``$XDG_CACHE_HOME/cellmark``, else ``~/.cache/cellmark``; None without a home."""
     if own := os.environ.get("CELLMARK_CACHE"):
         return Path(own).absolute()
     shared = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(shared) if os.path.isabs(shared) else Path(os.path.expanduser("~"), ".cache")) / "cellmark"
+    if os.path.isabs(shared):
+        return Path(shared, "cellmark")
+    home = os.path.expanduser("~")  # left as it is for a user whom the system does not know, as containers have them
+    if os.path.isabs(home):
+        return Path(home, ".cache", "cellmark")
+    _warn_of_no_home()
+    return None
+
+
+@functools.cache
+def _warn_of_no_home() -> None:
+    """Once is enough."""
+    log.warning("nothing is kept for the next time: this user has no home folder; CELLMARK_CACHE may name a folder")
 
 
 def settled(state: FileState, begun: int) -> bool:
@@ -109,6 +122,8 @@ def load(key: Key, file: Path) -> Stored | None:
         file: the COCO file as problems shall name it.
     """
     path = key.path
+    if path is None:
+        return None
     try:
         with open(path, "rb") as content:
             head = _HEAD.fullmatch(content.readline(64))
@@ -139,6 +154,8 @@ def load(key: Key, file: Path) -> Stored | None:
 def save(key: Key, stored: Stored) -> None:
     """Keeps an index in the place of an older one; a warning where that cannot be."""
     path, codes = key.path, stored.index.codes if stored.index else []
+    if path is None:
+        return
     keypoints = [np.ascontiguousarray(code.keypoints) for _, code in codes]
     text = json.dumps(_to_json(key, stored)).encode()
     checksum = zlib.crc32(text)

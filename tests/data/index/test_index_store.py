@@ -122,6 +122,30 @@ def test_the_cache_is_where_it_is_said_to_be(monkeypatch, tmp_path):
     assert index_store.cache_folder() == tmp_path / "home" / ".cache" / "cellmark"
 
 
+@pytest.fixture
+def homeless(monkeypatch, tmp_path):
+    """As in a container with any user id: no HOME, and no entry in the list of users."""
+    index_store._warn_of_no_home.cache_clear()
+    monkeypatch.chdir(tmp_path)
+    for name in ("CELLMARK_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    yield
+    index_store._warn_of_no_home.cache_clear()
+
+
+def test_without_a_home_there_is_no_cache_and_one_warning(folder, homeless, decoded, caplog):
+    before = sorted(folder.parents[1].rglob("*"))
+    fresh = everything(folder)
+    for renew in (False, False, True):
+        assert everything(folder, cache=True, renew=renew) == fresh
+    assert index_store.cache_folder() is None and len(decoded) == 16
+    assert [record.getMessage() for record in caplog.records] == [
+        "nothing is kept for the next time: this user has no home folder; CELLMARK_CACHE may name a folder"
+    ]
+    assert sorted(folder.parents[1].rglob("*")) == before  # above all no folder called ~
+
+
 def test_nothing_is_written_beside_the_data(folder):
     before = sorted(folder.parent.rglob("*"))
     load_root(folder.parent, VISIBILITY, cache=True)

@@ -1,10 +1,11 @@
 """Images that look alike, by K-Means on the mean and the spread of their colours."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -12,8 +13,8 @@ from sklearn.cluster import KMeans
 
 from cellmark.data.coco import ANNOTATIONS
 from cellmark.data.images import read_image
-from cellmark.data.prepare.convert.converted import copy_pictures
-from cellmark.data.prepare.convert.sources import by_id, objects
+from cellmark.data.prepare.coco_input import by_id, objects
+from cellmark.data.prepare.output import copy_pictures
 from cellmark.data.records import ImageRecord
 from cellmark.errors import CellmarkError
 from cellmark.files import write_json
@@ -22,7 +23,11 @@ from cellmark.progress import Update
 SIDE = 64  # pixels that an image is resized to, both ways
 RUNS = 10  # of K-Means from other starts; the best one counts
 LARGEST_SEED = 2**32 - 1  # numpy's
+_BAND = 2**20  # pixels that are turned into float32 at a time
+_THREADS = 4  # that decode and measure, at the most
 _DECIMALS = 6  # of a feature, in grey levels: rows that differ by less are the same
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Group:
     Attributes:
         name: the folder to be.
         records: file name -> image, in the order of the names.
-        centre: float64 (6,) mean features.
+        centre: float64 (6,) mean features of those that are no variants.
     """
 
     name: str
@@ -52,11 +57,26 @@ def features(image: np.ndarray) -> np.ndarray:
         float64 (6,) three means, three standard deviations, grey levels 0 to 255.
     """
     method = cv2.INTER_AREA if min(image.shape[:2]) >= SIDE else cv2.INTER_LINEAR
-    pixels = cv2.resize(image.astype(np.float32), (SIDE, SIDE), interpolation=method).reshape(-1, 3)
+    pixels = cv2.resize(_narrow(image, method), (SIDE, SIDE), interpolation=method).reshape(-1, 3)
     return np.concatenate([pixels.mean(axis=0, dtype=np.float64), pixels.std(axis=0, dtype=np.float64)])
 
 
-def group_images(records: Mapping[str, ImageRecord], k: int, seed: int, update: Update) -> list[Group]:
+def _narrow(image: np.ndarray, method: int) -> np.ndarray:
+    """The longer side resized to 64 pixels: float32 (the shorter side, 64, 3).
+
+    Both ways of resizing treat the sides one after the other. In bands, as all of a large picture in float32 takes
+    much memory; turned over where it is high, which changes no colour.
+    """
+    height, width = image.shape[:2]
+    wide = image if width >= height else image.swapaxes(0, 1)
+    rows = max(1, _BAND // wide.shape[1])
+    bands = (np.ascontiguousarray(wide[top : top + rows], np.float32) for top in range(0, len(wide), rows))
+    return np.concatenate([cv2.resize(band, (SIDE, len(band)), interpolation=method) for band in bands])
+
+
+def group_images(
+    records: Mapping[str, ImageRecord], k: int, seed: int, update: Update, variants: Mapping[str, str] | None = None
+) -> list[Group]:
     """Divides images into ``k`` groups, called ``group_1`` and so on from the darkest to the brightest.
 
     The same images give the same groups, in whatever order they come.
@@ -66,28 +86,31 @@ def group_images(records: Mapping[str, ImageRecord], k: int, seed: int, update: 
         k: number of groups.
         seed: random state of K-Means, 0 to 2^32 - 1.
         update: told of every image that was measured.
+        variants: file name -> that of the image whose group it joins whatever it looks like; that one is none itself.
 
     Raises:
-        CellmarkError: there are fewer images, or fewer that differ, than groups.
+        CellmarkError: there are fewer images, or fewer that differ, than groups; variants do not count.
     """
-    if k > len(records):
-        raise CellmarkError(f"k={k}: there are only {len(records)} images")
-    names = sorted(records)
+    stand_in = dict(variants or {})
+    names = sorted(records.keys() - stand_in.keys())
+    if k > len(names):
+        which = f" without the {len(stand_in)} variants" if stand_in else ""
+        raise CellmarkError(f"k={k}: there are only {len(names)} images{which}")
     table = _measure([records[name].path for name in names], update).round(_DECIMALS)
     different = len(np.unique(table, axis=0))
     if k > different:
         raise CellmarkError(f"k={k}: the colours of only {different} of {len(names)} images differ")
     # tol=0: until no image changes its group, so that the result is a fixed point
     labels = KMeans(k, n_init=RUNS, random_state=seed, tol=0).fit(table).labels_
+    label_of = dict(zip(names, labels.tolist(), strict=True))
     centres = [table[labels == label].mean(axis=0) for label in range(k)]
     order = sorted(range(k), key=lambda label: (centres[label][:3].mean(), *centres[label]))
+    members: list[dict[str, ImageRecord]] = [{} for _ in range(k)]
+    for name in sorted(records):
+        members[label_of[stand_in.get(name, name)]][name] = records[name]
     width = len(str(k))
     return [
-        Group(
-            f"group_{number:0{width}d}",
-            {name: records[name] for name, own in zip(names, labels.tolist(), strict=True) if own == label},
-            centres[label],
-        )
+        Group(f"group_{number:0{width}d}", members[label], centres[label])
         for number, label in enumerate(order, start=1)
     ]
 
@@ -123,10 +146,18 @@ def _owner(entry: Mapping[str, Any]) -> int | None:
 
 
 def _measure(paths: Sequence[Path], update: Update) -> np.ndarray:
-    """float64 (N, 6), in threads: decoding and resizing leave Python's lock to others."""
+    """float64 (N, 6)."""
     rows = []
-    with ThreadPoolExecutor() as pool:
-        for done, row in enumerate(pool.map(lambda path: features(read_image(path)), paths), start=1):
-            rows.append(row)
-            update("measuring colours", done, len(paths))
+    for done, row in enumerate(each_image(paths, features), start=1):
+        rows.append(row)
+        update("measuring colours", done, len(paths))
     return np.stack(rows)
+
+
+def each_image(paths: Sequence[Path], work: Callable[[np.ndarray], Result]) -> Iterator[Result]:
+    """What ``work`` makes of every image, in their order; in a few threads, each of which holds one whole image."""
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+        try:
+            yield from pool.map(lambda path: work(read_image(path)), paths)
+        finally:
+            pool.shutdown(cancel_futures=True)  # else every image is still read after an error or Ctrl-C

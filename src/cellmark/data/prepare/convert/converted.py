@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cellmark.data.json_entries import printable
+from cellmark.data.prepare.output import PROBLEMS, copy_pictures, write_problems
 from cellmark.data.records import Code, Problem, annotation
-from cellmark.errors import CellmarkError
-from cellmark.files import copy_file, write_bytes, write_json
+from cellmark.files import write_bytes, write_json
 from cellmark.progress import Update
-
-PROBLEMS = "problems.json"
 
 _MEASURES = ("num_keypoints", "bbox", "area")
 _ORDER = ("rows", "cols")
@@ -62,23 +59,6 @@ def write_converted(converted: Converted, root: Path, update: Update, *, link: b
     write_problems(converted.problems, converted.folder, root)
 
 
-def write_problems(problems: Sequence[Problem], folder: Path, root: Path) -> None:
-    """Writes ``problems.json`` into ``root``, if there are any; files are named from the input ``folder``."""
-    if problems:
-        write_json(root / PROBLEMS, [_plain(problem, folder) for problem in problems])
-
-
-def copy_pictures(
-    pictures: Mapping[str, Path], root: Path, update: Update, *, link: bool = False, taken: Sequence[str] = ()
-) -> None:
-    """Copies images into ``root``, each under its name; ``taken`` are names that no image may have."""
-    for done, (name, path) in enumerate(pictures.items(), start=1):
-        if str(PurePosixPath(name)) in taken:
-            raise CellmarkError(f"{path}: an image cannot have the name of a file that is written beside it")
-        copy_file(path, root / name, link=link)
-        update("linking" if link else "copying", done, len(pictures))
-
-
 def labelled(original: Mapping[str, Any], keypoints: np.ndarray, shape: tuple[int, int] | None) -> dict[str, Any]:
     """A COCO annotation with other keypoints, and with what follows from them; all other keys are kept.
 
@@ -93,10 +73,3 @@ def labelled(original: Mapping[str, Any], keypoints: np.ndarray, shape: tuple[in
     kept = {key: value for key, value in original.items() if key not in _ORDER}
     exact = [value for x, y, v in keypoints.tolist() for value in (x, y, int(v))]
     return {**computed, **kept, **{key: computed[key] for key in _MEASURES}, "keypoints": exact}
-
-
-def _plain(problem: Problem, folder: Path) -> dict[str, str]:
-    inside = problem.file != folder and problem.file.is_relative_to(folder)
-    file = problem.file.relative_to(folder) if inside else problem.file
-    values = {"file": str(file), "record": problem.record, "reason": problem.reason}
-    return {key: printable(value) for key, value in values.items()}  # half a surrogate pair is no sound JSON

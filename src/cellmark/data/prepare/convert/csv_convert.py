@@ -4,26 +4,26 @@ All points of an image file become one annotation, as CSV does not say which cod
 direction the codes of an image are joined, and keypoints without a class are left out.
 """
 
-import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from cellmark.data.annotations import Visibility, classes_of
-from cellmark.data.coco import ANNOTATIONS, OnDecoded, read_folder
-from cellmark.data.file_names import absent, leaves, unsafe
-from cellmark.data.images import list_images, read_image
-from cellmark.data.json_entries import printable, shown
+from cellmark.data.annotations import Visibility, cells_of
+from cellmark.data.coco import ANNOTATIONS, OnDecoded
+from cellmark.data.image_files import decode_images, find_images
+from cellmark.data.images import list_images
+from cellmark.data.index import Picture
+from cellmark.data.json_entries import printable
+from cellmark.data.prepare.coco_input import read_coco
 from cellmark.data.prepare.convert.class_values import v_of_classes
 from cellmark.data.prepare.convert.converted import Converted, labelled
 from cellmark.data.prepare.convert.csv_points import CsvPoints, Point, csv_text, read_points
 from cellmark.data.prepare.convert.grid_files import plain
-from cellmark.data.prepare.convert.sources import by_id, content_of, objects
-from cellmark.data.records import CocoFile, ImageRecord, Problem
-from cellmark.errors import CellmarkError
+from cellmark.data.prepare.unchanged import unchanged
+from cellmark.data.records import CocoFile, Problem
 
 TABLE = "annotations.csv"
 
@@ -43,10 +43,12 @@ def csv_to_coco(
         The images without any problem, in the order in which the file names them, and every problem.
 
     Raises:
-        CellmarkError: the file cannot be read as CSV to its end, or its header lacks a column.
+        CellmarkError: the file cannot be read as CSV to its end, its header lacks a column, somebody has changed it
+            meanwhile, or the classes cannot be written.
     """
     values = v_of_classes(visibility_to_class, classes)
-    found = read_points(table, classes)
+    with unchanged(table):
+        found = read_points(table, classes)
     by_file: dict[str, list[Point]] = {}
     for point in found.points:
         by_file.setdefault(point.file, []).append(point)
@@ -81,69 +83,51 @@ def coco_to_csv(
 
     Returns:
         The images without any problem, in the order of the COCO file, and every problem.
+
+    Raises:
+        CellmarkError: somebody has changed the file meanwhile.
     """
-    folder, problems = read_folder(coco.parent, visibility_to_class, annotations=coco.name, on_decoded=on_decoded)
-    content = content_of(coco)
-    entries = by_id(content, "images")
-    names = {record.id: str(entries[record.id]["file_name"]) for record in folder.images}
+    source = read_coco(coco, visibility_to_class, on_decoded)
     rows: list[tuple[str, float, float, str]] = []
-    pictures, skipped = {}, 0
-    for record in folder.images:
-        points, labels = _points(record, visibility_to_class)
+    pictures, problems, skipped, bare = {}, [*source.problems], 0, 0
+    for name, record in source.records.items():
+        points, labels = cells_of(record, visibility_to_class)
         known = labels >= 0
-        if twice := _twice(points[known]):
-            problems.append(Problem(coco, f"image {record.id} ({names[record.id]})", twice))
+        if reasons := list(_against_csv(name, points[known])):
+            entry = f"image {record.id} ({printable(name)[:200]})"
+            problems += [Problem(coco, entry, reason, record.id) for reason in reasons]
             continue
-        pictures[names[record.id]] = record.path
+        pictures[name] = record.path
         skipped += int((~known).sum())
+        bare += not known.any()
         for (x, y), label in zip(points[known].tolist(), labels[known].tolist(), strict=True):
-            rows.append((names[record.id], x, y, classes[label]))
+            rows.append((name, x, y, classes[label]))
     counts = {
         "images": len(pictures),
         "cells": len(rows),
         "not labelled": skipped,
-        "images left out": sum(1 for _ in objects(content, "images")) - len(pictures),
+        "images left out": source.total - len(pictures),
     }
-    return Converted(folder.path, TABLE, csv_text(rows), pictures, problems, counts)
+    notes = [f"images without a cell are copied, but no row of {TABLE} names them: {bare}"] if bare else []
+    return Converted(source.folder.path, TABLE, csv_text(rows), pictures, problems, counts, notes)
 
 
 def _sizes(
     found: CsvPoints, by_file: Mapping[str, Sequence[Point]], on_decoded: OnDecoded | None
 ) -> dict[str, tuple[int, int]]:
-    """Width and height of every image that is there, complete, and named once; the others are noted."""
-    folder, paths = found.path.parent, {}
-    names: dict[Path, str] = {}
-    for file, points in by_file.items():
-        line, path = points[0].line, folder / file
-        if reason := unsafe(file) or leaves(folder, path):
-            found.note(line, file, f"file {reason}")
-        elif reason := absent(path):
-            found.note(line, file, reason)
-        elif (other := names.setdefault(path.resolve(), file)) != file:
-            found.note(line, file, f"is the same file as {shown(other)} on line {by_file[other][0].line}")
-            found.spoiled.add(other)
-        else:
-            paths[file] = path
+    """Width and height of every image that decodes; what is wrong with the files is noted."""
+    folder = found.path.parent
+    pictures = [Picture(found.record(points[0].line, file), None, file, None, None) for file, points in by_file.items()]
+    images = find_images(folder, found.path, pictures)
+    decode_images(images, {}, on_decoded and partial(on_decoded, folder.name))
     sizes = {}
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        answers = zip(paths, pool.map(_size, paths.values()), strict=True)
-        for done, (file, answer) in enumerate(answers, start=1):
-            if isinstance(answer, str):
-                found.note(by_file[file][0].line, file, answer)
-            else:
-                sizes[file] = answer
-            if on_decoded is not None:
-                on_decoded(folder.name, done, len(paths))
+    for file, image in zip(by_file, images, strict=True):
+        found.problems += image.problems
+        if image.reasons:
+            found.spoiled.add(file)
+        if image.decoded is not None:
+            sizes[file] = (image.decoded.width, image.decoded.height)
     return sizes
-
-
-def _size(path: Path) -> tuple[int, int] | str:
-    """Width and height of an image, or the reason why it is none."""
-    try:
-        height, width = read_image(path).shape[:2]
-    except CellmarkError as error:
-        return str(error).removeprefix(f"{path}: ")
-    return width, height
 
 
 def _check_inside(found: CsvPoints, points: Sequence[Point], size: tuple[int, int]) -> None:
@@ -167,18 +151,15 @@ def _notes(found: CsvPoints) -> list[str]:
     return notes
 
 
-def _points(record: ImageRecord, visibility_to_class: Visibility) -> tuple[np.ndarray, np.ndarray]:
-    """float64 (N, 2) places and int64 (N,) classes, -1 for not labelled, of all codes of an image."""
-    points = [np.empty((0, 2)), *(code.keypoints[:, :2] for code in record.codes)]
-    labels = [np.empty(0, np.int64), *(classes_of(code, visibility_to_class) for code in record.codes)]
-    return np.concatenate(points), np.concatenate(labels)
-
-
-def _twice(points: np.ndarray) -> str | None:
-    """Why points (N, 2) cannot be told apart in a CSV file."""
+def _against_csv(name: str, points: np.ndarray) -> Iterator[str]:
+    """Why CSV cannot say what an image with cells at points (N, 2) is called and where they are."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        yield f"file_name cannot be written as UTF-8, which CSV needs: {error.reason} at character {error.start}"
     counts = Counter(map(tuple, points.tolist()))
     again = [place for place, count in counts.items() if count > 1]
-    if not again:
-        return None
-    (x, y), more = again[0], len(again) - 1
-    return f"several cells at ({x:g}, {y:g})" + (f" and {more} other places" if more else "") + ": CSV needs one each"
+    if again:
+        (x, y), more = again[0], len(again) - 1
+        others = f" and {more} other places" if more else ""
+        yield f"several cells at ({x:g}, {y:g}){others}: CSV needs one each"

@@ -53,9 +53,13 @@ class CsvPoints:
 
     def note(self, line: int, file: str, reason: str) -> None:
         """Notes a problem of a line, and that the image file it names, if any, is not to be used."""
-        record = f"line {line} ({printable(file)[:200]})" if file else f"line {line}"
-        self.problems.append(Problem(self.path, record, reason))
+        self.problems.append(Problem(self.path, self.record(line, file), reason))
         self.spoiled.add(file)
+
+    @staticmethod
+    def record(line: int, file: str) -> str:
+        """What a line is called in messages."""
+        return f"line {line} ({printable(file)[:200]})" if file else f"line {line}"
 
 
 def read_points(path: Path, classes: Sequence[str]) -> CsvPoints:

@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 
 from cellmark.data.annotations import Visibility, parse_code
-from cellmark.data.coco import ANNOTATIONS, OnDecoded, read_folder
+from cellmark.data.coco import ANNOTATIONS, OnDecoded
 from cellmark.data.json_entries import Entry
+from cellmark.data.prepare.coco_input import CocoInput, Values, by_id, read_coco
 from cellmark.data.prepare.convert.class_values import v_of_colours
 from cellmark.data.prepare.convert.converted import Converted, labelled
 from cellmark.data.prepare.convert.grid_files import GridFile, GridRecord, plain, read_grid_file
 from cellmark.data.prepare.convert.grids import UNDECIDABLE, Finder
 from cellmark.data.prepare.convert.pairing import pair
-from cellmark.data.prepare.convert.sources import by_id, content_of
+from cellmark.data.prepare.unchanged import unchanged
 from cellmark.data.records import NOT_LABELLED, Code, ImageRecord, Problem
 
 PLACES: Visibility = {0: None, 1: 0, 2: 0}  # COCO's own meaning of v: whether the place is known
@@ -51,42 +52,40 @@ def convert_grids(
         The images without any problem, and every problem of both files.
 
     Raises:
-        CellmarkError: the classes cannot be written.
+        CellmarkError: the classes cannot be written, or somebody has changed one of the files meanwhile.
     """
     colours = v_of_colours(visibility_to_class, classes)
-    folder, problems = read_folder(positions.parent, PLACES, annotations=positions.name, on_decoded=on_decoded)
-    content = content_of(positions)
-    file = read_grid_file(grids)
-    pairs, lonely = pair(positions, content, file)
-    joined = _Joined(positions, content, visibility_to_class, colours, [*problems, *file.problems, *lonely])
-    for record in folder.images:
-        joined.add(record, file, pairs)
-    return joined.result(folder.path)
+    with unchanged(positions, grids):
+        source = read_coco(positions, PLACES, on_decoded)
+        file = read_grid_file(grids)
+    pairs, lonely = pair(positions, source.content, file)
+    joined = _Joined(source, visibility_to_class, colours, [*source.problems, *file.problems, *lonely])
+    for name, record in source.records.items():
+        joined.add(name, record, file, pairs)
+    return joined.result()
 
 
 @dataclass
 class _Joined:
     """The images that have been joined with their grids, and all problems so far."""
 
-    positions: Path
-    content: Mapping[str, Any]
+    source: CocoInput
     visibility: Visibility
     colours: tuple[int, int]  # v of black and of white
     problems: list[Problem]
-    images: list[Mapping[str, Any]] = field(default_factory=list)
+    images: list[Values] = field(default_factory=list)
     codes: list[dict[str, Any]] = field(default_factory=list)
     pictures: dict[str, Path] = field(default_factory=dict)
     inverted: int = 0
 
     @cached_property
-    def entries(self) -> dict[str, dict[int, Mapping[str, Any]]]:
-        """The entries of images and annotations by id, of which only those of sound images are asked for."""
-        return {key: by_id(self.content, key) for key in ("images", "annotations")}
+    def annotations(self) -> dict[int, Values]:
+        """The annotations by id, of which only those of sound images are asked for."""
+        return by_id(self.source.content, "annotations")
 
-    def add(self, record: ImageRecord, file: GridFile, pairs: Mapping[int, GridRecord]) -> None:
+    def add(self, file_name: str, record: ImageRecord, file: GridFile, pairs: Mapping[int, GridRecord]) -> None:
         """Takes an image whose positions are sound, unless there is any problem with its grids."""
-        image, before = self.entries["images"][record.id], len(self.problems)
-        name = plain(image["file_name"])
+        name, before = plain(file_name), len(self.problems)
         finders = [pairs[code.id].finder if code.id in pairs else None for code in record.codes]
         codes = [
             self._labelled(code, finder, record)
@@ -96,14 +95,13 @@ class _Joined:
         complete = len(record.codes) == len(codes) == len(file.by_name.get(name, ()))
         if not complete or len(self.problems) > before or name in file.spoiled:
             return
-        self.images.append(image)
+        self.images.append(self.source.images[record.id])
         self.codes += codes
-        self.pictures[image["file_name"]] = record.path
+        self.pictures[file_name] = record.path
         self.inverted += sum(finder.inverted for finder in finders if finder is not None)
 
-    def result(self, folder: Path) -> Converted:
+    def result(self) -> Converted:
         """All that was taken."""
-        images = self.content.get("images")
         counts = {
             "images": len(self.images),
             "codes": len(self.codes),
@@ -111,17 +109,17 @@ class _Joined:
             "inverted": self.inverted,
             "of unknown orientation": sum("rows" not in entry for entry in self.codes),
             "undecidable": sum(problem.reason == UNDECIDABLE for problem in self.problems),
-            "images left out": (len(images) if isinstance(images, list) else 0) - len(self.images),
+            "images left out": self.source.total - len(self.images),
         }
-        content = {**self.content, "images": self.images, "annotations": self.codes}
-        return Converted(folder, ANNOTATIONS, content, self.pictures, self.problems, counts)
+        content = {**self.source.content, "images": self.images, "annotations": self.codes}
+        return Converted(self.source.folder.path, ANNOTATIONS, content, self.pictures, self.problems, counts)
 
     def _labelled(self, code: Code, finder: Finder, record: ImageRecord) -> dict[str, Any]:
         """The annotation with classes; cells with a known place outside of the image are noted."""
-        original = self.entries["annotations"][code.id]
+        original = self.annotations[code.id]
         keypoints = with_colours(code.keypoints, finder.black, self.colours)
         given = labelled(original, keypoints, None)
-        check = Entry(self.positions, f"annotation {code.id}", given, self.problems)
+        check = Entry(self.source.file, f"annotation {code.id}", given, self.problems)
         parse_code(check, (record.width, record.height), self.visibility)
         return given if finder.shape is None else labelled(original, keypoints[finder.order], finder.shape)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cellmark.data.json_entries import Entry, listed, shown
+from cellmark.data.prepare.coco_input import Values, objects
 from cellmark.data.prepare.convert.grid_files import GridFile, GridRecord, plain
-from cellmark.data.prepare.convert.sources import Values, objects
 from cellmark.data.records import Problem
 
 

@@ -1,34 +1,12 @@
 """Which files a conversion starts from, found by looking into them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from cellmark.data.coco import ANNOTATIONS
-from cellmark.data.file_names import absent, leaves
 from cellmark.data.json_entries import load_object
+from cellmark.data.prepare.coco_input import Values, folder_of, objects
 from cellmark.data.prepare.convert.grids import GRID, has_grid
 from cellmark.errors import CellmarkError
-
-Values = Mapping[str, Any]
-
-
-def folder_of(source: Path) -> Path:
-    """The folder of the images: ``source`` itself, or the one that the file ``source`` lies in.
-
-    Raises:
-        CellmarkError: there is neither.
-    """
-    if source.is_dir():
-        return source
-    if not source.is_file():
-        raise CellmarkError(f"{source}: no such file or folder")
-    return source.parent
-
-
-def coco_file(source: Path) -> Path:
-    """The COCO file that ``source`` names: itself, or ``annotations.json`` in it."""
-    return source / ANNOTATIONS if folder_of(source) == source else source
 
 
 def is_csv(source: Path) -> bool:
@@ -82,25 +60,6 @@ def grid_files(source: Path, grids: Path | None) -> tuple[Path, Path]:
     placed = _carrying(found, _has_keypoints)
     others = [file for file in placed if file != grids]  # the file with the grids may repeat the keypoints
     return _only(folder, others or placed, "JSON file whose annotations have keypoints", "input"), grids
-
-
-def content_of(coco: Path) -> Values:
-    """The content of a COCO file that `cellmark.data.coco.read_folder` has read; nothing where it found it unusable."""
-    if leaves(coco.parent, coco) or absent(coco):
-        return {}
-    content, _ = load_object(coco)
-    return content
-
-
-def objects(content: Values, key: str) -> Iterator[Values]:
-    """The objects of the list under ``key`` of a JSON object; nothing where there is no list."""
-    items = content.get(key)
-    yield from (item for item in (items if isinstance(items, list) else ()) if isinstance(item, dict))
-
-
-def by_id(content: Values, key: str) -> dict[int, Values]:
-    """The objects of the list under ``key`` by their ids; those of a sound record are found, whatever the others."""
-    return {entry["id"]: entry for entry in objects(content, key) if type(entry.get("id")) is int}
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:
