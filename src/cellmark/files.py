@@ -31,7 +31,9 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
         Path(name).chmod(0o644)
         Path(name).replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:  # the disk is full: of which file?
+            error.filename = str(path)
         Path(name).unlink(missing_ok=True)
         raise
 

@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from cellmark.cli import main as cli
+from cellmark.cli.help import help_text
 from cellmark.errors import CellmarkError
 from tests.conftest import write_plain_folders
 
@@ -156,6 +157,25 @@ def test_the_command_lists_its_verbs():
     answer = call("--help")
     assert answer.returncode == 0 and all(verb in answer.stdout for verb in cli.VERBS)
     assert call("fly").returncode == 2
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_help_shows_every_key_with_its_comment(verb):
+    told, config = help_text(verb, cli.config_folder()), composed(verb)
+    assert told.startswith(f"usage: cellmark {verb} key=value")
+    for key in OmegaConf.to_container(config):
+        assert f"\n{key}:" in told or f"\n{key}=" in told, key
+    file = (cli.config_folder() / f"{verb}.yaml").read_text()
+    for line in file.splitlines():
+        if "  #" in line and not line.startswith("  -"):
+            assert line in told
+
+
+def test_help_shows_the_choices_of_groups():
+    answer = call("train", "--help")
+    assert answer.returncode == 0 and answer.stderr == ""
+    assert "\nscheduler=plateau | one_cycle\n" in answer.stdout
+    assert "\n  val_folder: null         # name or index of the folder to validate on\n" in answer.stdout
 
 
 def test_errors_are_told_without_a_traceback(tmp_path):

@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import cellmark
+from cellmark.cli.help import help_text
 from cellmark.errors import CellmarkError
 
 VERBS = {
@@ -50,7 +52,12 @@ def main(verb: str | None = None) -> None:
     if verb not in VERBS:
         print(f"cellmark: no verb {verb!r}\n\n{_usage()}", file=sys.stderr)
         sys.exit(2)
+    if {"-h", "--help"} & set(arguments):
+        print(help_text(verb, config_folder()))
+        sys.exit(0)
     sys.argv = [f"cellmark {verb}", *arguments]
+    if verb != "train":  # Lightning has a handler of its own
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         _hydra_main(verb)
     except KeyboardInterrupt:
@@ -59,6 +66,11 @@ def main(verb: str | None = None) -> None:
     except BrokenPipeError:  # whoever reads the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+
+
+def _terminate(*_: object) -> None:
+    """Ends the verb as an error does, so that what it began is cleared away."""
+    sys.exit(128 + signal.SIGTERM)
 
 
 def config_folder() -> Path:

@@ -53,6 +53,7 @@ def _prepare() -> None:
     """Makes a worker one that takes one core, and ends when the caller does."""
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the caller ends the others
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     Thread(target=_end_with_caller, daemon=True).start()
 
 

@@ -48,10 +48,25 @@ def test_originals_stay_and_variants_come_beside_them(root: Path):
     assert [len(folder.images) for folder in folders] == [6, 6]
 
 
+def test_every_state_of_the_coco_file_is_kept(root: Path):
+    file = root / "fold0" / "annotations.json"
+    first = file.read_bytes()
+    warp(root, only=["fold0"])
+    second = file.read_bytes()
+    warp(root, "all", only=["fold0"])
+    assert (root / "fold0" / "annotations.json.original").read_bytes() == first
+    assert (root / "fold0" / "annotations.json.original.2").read_bytes() == second
+    file.write_bytes(first)
+    for picture in [*(root / "fold0").glob("*_*.png")]:
+        picture.unlink()
+    warp(root, only=["fold0"])
+    assert file.read_bytes() == second and not (root / "fold0" / "annotations.json.original.3").exists()
+
+
 def test_the_same_as_in_a_new_root(root: Path, tmp_path: Path):
     write(root, tmp_path / "new", "all", seed=3)
     warp(root, "all", workers=2)
-    there = {name: data for name, data in content(root).items() if not name.endswith(".original")}
+    there = {name: data for name, data in content(root).items() if ".original" not in name}
     assert there == content(tmp_path / "new")
 
 
@@ -86,7 +101,7 @@ def test_a_new_root_of_a_root_with_variants_holds_them_once(root: Path, tmp_path
     warp(root)
     counts = write(root, tmp_path / "new", "warps", seed=3)
     assert (counts.variants, counts.there) == (0, 8)
-    assert content(tmp_path / "new") == {k: v for k, v in content(root).items() if not k.endswith(".original")}
+    assert content(tmp_path / "new") == {k: v for k, v in content(root).items() if ".original" not in k}
 
 
 def test_other_settings_are_refused_with_the_difference(root: Path):
@@ -130,7 +145,7 @@ def test_what_a_killed_run_left_in_place_is_taken_over(root: Path, tmp_path: Pat
     write(root, tmp_path / "new", "warps", seed=3)
     shutil.copy(tmp_path / "new/fold0/curved_001.png", root / "fold0/curved_001.png")  # killed between the moves
     assert warp(root).variants == 8
-    assert {k: v for k, v in content(root).items() if not k.endswith(".original")} == content(tmp_path / "new")
+    assert {k: v for k, v in content(root).items() if ".original" not in k} == content(tmp_path / "new")
 
 
 def test_an_annotation_file_that_changes_meanwhile_is_left_alone(root: Path):

@@ -104,6 +104,7 @@ def crumpled(picture: Picture, rng: np.random.Generator, settings: Settings) -> 
         lambda rng: Crumpling.draw(rng, picture.size, settings.wrinkle_intensity, settings.wrinkles),
         rng,
         picture.points,
+        name=f"crumpling with wrinkle_intensity={settings.wrinkle_intensity:g}",
     )
     return warped(picture, field, settings.border, redraws)
 
@@ -111,7 +112,10 @@ def crumpled(picture: Picture, rng: np.random.Generator, settings: Settings) -> 
 def smooth(picture: Picture, rng: np.random.Generator, settings: Settings) -> Picture:
     """A smooth random field."""
     field, redraws = draw_unfolded(
-        lambda rng: SmoothField.draw(rng, picture.size, settings.smooth_strength), rng, picture.points
+        lambda rng: SmoothField.draw(rng, picture.size, settings.smooth_strength),
+        rng,
+        picture.points,
+        name=f"the smooth field with smooth_strength={settings.smooth_strength:g}",
     )
     return warped(picture, field, settings.border, redraws)
 

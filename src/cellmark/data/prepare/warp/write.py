@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from cellmark.errors import CellmarkError
 from cellmark.files import copy_file, locked, new_folder, refuse_overlap, scratch_folder, write_json
 from cellmark.progress import progress_bar
 
-BACKUP = ".original"  # suffix of the COCO file as it was before the first variants
+BACKUP = ".original"  # added to the name of the COCO file as it was
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +45,9 @@ def add_variants(plans: Sequence[FolderPlan], request: Request, workers: int | N
     """Puts the missing variants beside their originals, and their entries at the end of the COCO files.
 
     All pictures are made in hidden folders first. When the last one is done they take their places, then the
-    COCO files are replaced by ones with the same entries and the new ones; each keeps its old self under
-    the name ``annotations.json.original`` when that is not there yet. Pictures are written in the format of
-    their original, with 8 bits a channel. The same arguments give the same bytes, whatever the workers.
+    COCO files are replaced by ones with the same entries and the new ones. Each is kept as it was under the name
+    ``annotations.json.original`` (or ``.original.2`` and so on where that is taken). Pictures are written in the
+    format of their original, with 8 bits a channel. The same arguments give the same bytes, whatever the workers.
 
     Args:
         plans: from `plan_root`.
@@ -137,14 +138,25 @@ def _move_in(plan: FolderPlan, scratch: Path) -> None:
             if not target.exists():
                 moved.append(target)
             (scratch / name).replace(target)
-        backup = plan.file.with_name(plan.file.name + BACKUP)
-        if not backup.exists():
-            copy_file(plan.file, backup)
+        _keep_original(plan.file, scratch)
         (scratch / plan.file.name).replace(plan.file.resolve())
     except BaseException:
         for target in moved:
             target.unlink(missing_ok=True)
         raise
+
+
+def _keep_original(file: Path, scratch: Path) -> None:
+    """Copies a COCO file to a name beside it that is free, unless there is such a copy already."""
+    content = file.read_bytes()
+    for number in count(1):
+        backup = file.with_name(file.name + BACKUP + ("" if number == 1 else f".{number}"))
+        if not os.path.lexists(backup):
+            copy_file(file, scratch / backup.name)
+            (scratch / backup.name).replace(backup)
+            return
+        if backup.is_file() and backup.read_bytes() == content:
+            return
 
 
 def _counted(
