@@ -15,7 +15,7 @@ from cellmark.data.check import load_root
 from cellmark.errors import CellmarkError
 from cellmark.files import write_json
 from tests.cli.test_main import composed
-from tests.data.broken import sound_folder
+from tests.data.broken import edit, sound_folder
 from tests.data.prepare.convert.raw import add_code, add_image, change, csv_folder, empty, raw_folder
 from tests.killing import contents, kill_half_way, run_to_the_end
 
@@ -95,6 +95,25 @@ def test_csv_there_and_back(tmp_path, capsys):
     assert sorted(contents(tmp_path / "broken")) == ["0.png", "2.png", "annotations.json", "problems.json"]
 
 
+def test_a_folder_that_is_called_like_a_csv_file(tmp_path):
+    sound_folder(tmp_path / "set.csv")
+    assert convert(tmp_path / "set.csv", tmp_path / "out", "to=csv") == 0
+    assert len((tmp_path / "out" / "annotations.csv").read_text().splitlines()) == 21
+
+
+def test_images_that_a_csv_file_cannot_say(tmp_path, capsys):
+    """One without a cell is copied, one whose name is no UTF-8 is not; both are told."""
+    folder = sound_folder(tmp_path / "coco")
+    (folder / "1.png").rename(folder / "a\udcff.png")
+    edit(folder, lambda c: (c["images"][1].update(file_name="a\udcff.png"), c["annotations"].pop(2)))
+    assert convert(folder, tmp_path / "csv", "to=csv") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "note: images without a cell are copied, but no row of annotations.csv names them: 1" in lines
+    assert any("image 2 (a\\udcff.png)" in line and "cannot be written as UTF-8" in line for line in lines)
+    assert lines[-1].endswith("3 images, 10 cells, 2 not labelled, 1 images left out; 1 problem")
+    assert sorted(contents(tmp_path / "csv")) == ["0.png", "2.png", "3.png", "annotations.csv", "problems.json"]
+
+
 def test_one_class(tmp_path):
     sound_folder(tmp_path / "coco")
     assert convert(tmp_path / "coco", tmp_path / "csv", "to=csv", "mode=unified") == 0
@@ -130,6 +149,7 @@ def test_nothing_is_written_when_nothing_is_sound(raw, tmp_path, capsys):
         (["input=points", "grids=raw/grids.json"], "only for positions in a COCO file"),
         (["input=points/points.csv", "to=csv"], "input=points/points.csv: is CSV already; to=csv is for COCO"),
         (["input=nothing"], "nothing: no such file or folder"),
+        (["input=points", "mode=unified", "data.visibility_to_class={0:cell,1:cell}"], "0 must mean 'not labelled'"),
         (["mode.classes=[black]"], "visibility_to_class: 1 is 'white', not one of black"),
         (["+colour=red"], "nothing reads the key colour"),
         (["+data.root=a"], "nothing reads the key data.root"),

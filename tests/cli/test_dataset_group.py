@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from cellmark.cli.main import run_verb
 from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
 from cellmark.data.check import load_root
+from cellmark.data.coco import read_folder
 from cellmark.data.images import read_image
 from cellmark.data.records import CocoFile
 from cellmark.errors import CellmarkError
@@ -66,6 +68,36 @@ def test_images_that_look_alike_come_together(flat, tmp_path, capsys):
     assert run_verb("dataset_check", composed("dataset_check", f"data.root={target}")) == 0
 
 
+def test_variants_stay_with_their_originals(flat, tmp_path, capsys):
+    """Contrast makes a variant look like another acquisition; in another fold it would show what that is judged by."""
+    root = tmp_path / "root"
+    shutil.copytree(flat, root / "flat")
+    settings = ["variants=elementary", "contrast=[0.1,3]", "workers=1"]
+    run_verb("dataset_warp", composed("dataset_warp", f"data.root={root}", *settings))
+    capsys.readouterr()
+    assert group(root / "flat", tmp_path / "out", "k=3") == 0
+    assert capsys.readouterr().out == (
+        f"{tmp_path / 'out'}: 60 images, 48 of them variants: group_1 20, group_2 20, group_3 20; no images left out\n"
+    )
+    for number, folder in enumerate(load_root(tmp_path / "out", MEANING)):
+        originals = {f"{index:03d}.png" for index in range(number, 12, 3)}
+        assert {image.path.name.split("_")[-1] for image in folder.images} == originals and len(folder.images) == 20
+    assert run_verb("dataset_warp", composed("dataset_warp", f"data.root={tmp_path / 'out'}", *settings)) in (None, 0)
+    assert "48 were there already" in capsys.readouterr().out
+
+
+def test_a_file_that_changes_meanwhile_is_refused(flat, tmp_path, monkeypatch):
+    def read(path: Path, *rest: Any, **options: Any) -> Any:
+        found = read_folder(path, *rest, **options)
+        edit(path, lambda c: [entry.update(id=13 - entry["id"]) for entry in c["images"]])
+        return found
+
+    monkeypatch.setattr("cellmark.data.prepare.coco_input.read_folder", read)
+    with pytest.raises(CellmarkError, match=r"annotations\.json: was changed while it was read; start again"):
+        group(flat, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_same_whatever_the_order_of_the_file(flat, tmp_path):
     other = shutil.copytree(flat, tmp_path / "other")
     edit(other, lambda c: (c["images"].reverse(), c["annotations"].reverse()))
@@ -95,8 +127,10 @@ def test_problems_are_listed_and_refused(flat, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_leaves_out_images_with_a_problem(flat, tmp_path):
+def test_the_command_leaves_out_images_with_a_problem(flat, tmp_path, capsys):
     spoil(flat)
+    assert run_verb("dataset_check", composed("dataset_check", f"data.root={tmp_path}", "format=json")) == 1
+    known = json.loads(capsys.readouterr().out)["problems"]
     command = [sys.executable, "-m", "cellmark.cli.main", "dataset_group", "input=flat", "output_dir=out", "k=3"]
     command.append("data.on_error=skip")
     answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
@@ -104,7 +138,8 @@ def test_the_command_leaves_out_images_with_a_problem(flat, tmp_path):
     assert "image 4 (003.png)" in answer.stdout and "annotation 5" in answer.stdout
     assert answer.stdout.splitlines()[-1] == "out: 10 images: group_1 3, group_2 3, group_3 4; 2 images left out"
     assert [len(folder.images) for folder in load_root(tmp_path / "out", MEANING)] == [3, 3, 4]
-    assert len(json.loads((tmp_path / "out" / "problems.json").read_text())) == 2
+    listed = json.loads((tmp_path / "out" / "problems.json").read_text())
+    assert len(listed) == 2 and [{**one, "file": f"flat/{one['file']}"} for one in listed] == known
 
 
 def test_nothing_sound_is_an_error(flat, tmp_path):

@@ -3,16 +3,17 @@
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.text import Text
 
-from cellmark.cli.printing import print_wide, problem_table
+from cellmark.cli.checks import flag
+from cellmark.cli.printing import counted, print_line, print_wide, problem_table
 from cellmark.data.coco import OnDecoded, resolve_visibility
 from cellmark.data.json_entries import printable
+from cellmark.data.prepare.coco_input import coco_file, folder_of
 from cellmark.data.prepare.convert.converted import Converted, write_converted
 from cellmark.data.prepare.convert.csv_convert import coco_to_csv, csv_to_coco
 from cellmark.data.prepare.convert.grid_convert import convert_grids
-from cellmark.data.prepare.convert.sources import coco_file, csv_file, folder_of, grid_files, is_csv
+from cellmark.data.prepare.convert.sources import csv_file, grid_files, is_csv, is_csv_file
 from cellmark.errors import CellmarkError
 from cellmark.files import new_folder, refuse_overlap
 from cellmark.progress import progress_bar
@@ -37,8 +38,7 @@ def run(
     """
     if to not in ("coco", "csv"):
         raise CellmarkError(f"to={to}: not one of coco, csv")
-    if type(link) is not bool:
-        raise CellmarkError(f"link={link}: true or false is needed")
+    flag("link", link)
     source, target = Path(input), Path(output_dir)
     refuse_overlap(folder_of(source), target)
     where = None if grids is None else Path(str(grids))
@@ -49,18 +49,17 @@ def run(
     _tell_what_is_wrong(converted)
     with new_folder(target) as root, progress_bar() as update:
         write_converted(converted, root, update, link=link)
-    count = len(converted.problems)
     told = ", ".join(f"{number} {name}" for name, number in converted.counts.items())
-    line = f"{printable(str(target))}: {told}; {count or 'no'} problem{'' if count == 1 else 's'}"
-    print_wide(Text(line, "bold red" if count else "bold green"))
-    return 1 if count else 0
+    line = f"{printable(str(target))}: {told}; {counted(len(converted.problems), 'problem')}"
+    print_wide(Text(line, "bold red" if converted.problems else "bold green"))
+    return 1 if converted.problems else 0
 
 
 def _convert(
     source: Path, to: str, grids: Path | None, data: DictConfig, mode: DictConfig, on_decoded: OnDecoded
 ) -> Converted:
     visibility, classes = resolve_visibility(data.visibility_to_class, mode.classes), list(mode.classes)
-    table = is_csv(source) if to == "coco" else source.suffix.lower() == ".csv"
+    table = is_csv(source) if to == "coco" else is_csv_file(source)
     if grids is not None and (table or to == "csv"):
         raise CellmarkError(f"grids={grids}: only for positions in a COCO file, to be converted to=coco")
     if to == "csv":
@@ -77,7 +76,7 @@ def _tell_what_is_wrong(converted: Converted) -> None:
     if converted.problems:
         print_wide(problem_table(converted.folder, converted.problems))
     for note in converted.notes:
-        Console(soft_wrap=True, highlight=False, markup=False).print(f"note: {printable(note)}")
+        print_line(f"note: {note}")
     if not converted.counts["cells"]:
-        why = f"{len(converted.problems)} problems, listed above" if converted.problems else "it holds none"
+        why = f"{counted(len(converted.problems), 'problem')}, listed above" if converted.problems else "it holds none"
         raise CellmarkError(f"{converted.folder}: no sound image with a cell, so nothing is written: {why}")

@@ -2,6 +2,9 @@
 
 import json
 import random
+import threading
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
 from cellmark.data.check import check
 from cellmark.data.images import read_image
-from cellmark.data.prepare.group import Group, features, group_images, write_groups
+from cellmark.data.prepare.group import Group, each_image, features, group_images, write_groups
 from cellmark.data.records import ImageRecord
 from cellmark.errors import CellmarkError
 from cellmark.files import write_image
@@ -45,13 +48,45 @@ def between(length: int) -> np.ndarray:
     return weights
 
 
-@pytest.mark.parametrize("size", [(128, 192), (64, 64), (97, 250), (200, 65), (40, 30), (63, 300), (1, 1)])
-def test_features_equal_a_slow_reference(size):
+@pytest.mark.parametrize("size", [(128, 192), (64, 64), (97, 250), (200, 65), (40, 30), (63, 300), (1, 1), (300, 5)])
+@pytest.mark.parametrize("band", [2**20, 1, 999])
+def test_features_equal_a_slow_reference(size, band, monkeypatch):
+    monkeypatch.setattr("cellmark.data.prepare.group._BAND", band)
     image = np.random.default_rng(size).integers(0, 256, (*size, 3)).astype(np.uint8)
     matrix = shares if min(size) >= 64 else between
     small = np.einsum("ih,jw,hwc->ijc", matrix(size[0]), matrix(size[1]), image.astype(np.float64), optimize=True)
     expected = [*(small[..., channel].mean() for channel in range(3)), *(small[..., c].std() for c in range(3))]
     np.testing.assert_allclose(features(image), expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [(2000, 3000), (200_000, 30), (30, 200_000), (5000, 800)])
+def test_features_take_less_memory_than_the_image(size):
+    image = np.zeros((*size, 3), np.uint8)
+    tracemalloc.start()
+    features(image)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < image.nbytes
+
+
+def test_a_few_images_are_held_at_a_time(records, monkeypatch):
+    lock, now, most = threading.Lock(), 0, 0
+
+    def read(path: Path) -> np.ndarray:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.002)
+        with lock:
+            now -= 1
+        return read_image(path)
+
+    monkeypatch.setattr("cellmark.data.prepare.group.read_image", read)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    paths = [record.path for record in records.values()][:60]
+    assert list(each_image(paths, lambda image: image.tolist())) == [read_image(path).tolist() for path in paths]
+    assert 1 < most <= 4
 
 
 def test_channels_are_red_green_and_blue(tmp_path):
@@ -116,6 +151,23 @@ def test_neither_order_nor_time_makes_a_difference(records):
         names = list(records)
         random.Random(seed).shuffle(names)
         assert parts(group_images({name: records[name] for name in names}, 6, 0, nothing)) == first
+
+
+def test_variants_join_their_originals_whatever_they_look_like(records):
+    plain = group_images(records, 6, 0, nothing)
+    group_of = {name: number for number, part in enumerate(parts(plain)) for name in part}
+    names = sorted(records)
+    variants = {f"curved_{name}": name for name in names[:200]}
+    every = dict(records)
+    for place, name in enumerate(variants):  # each looks like some other image
+        every[name] = records[names[(7 * place + 31) % IMAGES]]
+    groups = group_images(every, 6, 0, nothing, variants)
+    for number, (group, before) in enumerate(zip(groups, plain, strict=True)):
+        np.testing.assert_array_equal(group.centre, before.centre)
+        expected = {*before.records, *(name for name, origin in variants.items() if group_of[origin] == number)}
+        assert set(group.records) == expected and list(group.records) == sorted(expected)
+    with pytest.raises(CellmarkError, match=f"k=301: there are only {IMAGES} images without the 200 variants"):
+        group_images(every, 301, 0, nothing, variants)
 
 
 def test_names_are_padded(records):

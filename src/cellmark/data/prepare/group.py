@@ -23,7 +23,7 @@ from cellmark.progress import Update
 SIDE = 64  # pixels that an image is resized to, both ways
 RUNS = 10  # of K-Means from other starts; the best one counts
 LARGEST_SEED = 2**32 - 1  # numpy's
-_BAND = 2**20  # pixels that are turned into float32 at a time
+_BAND = 2**18  # pixels that are turned into float32 at a time
 _THREADS = 4  # that decode and measure, at the most
 _DECIMALS = 6  # of a feature, in grey levels: rows that differ by less are the same
 
@@ -62,16 +62,19 @@ def features(image: np.ndarray) -> np.ndarray:
 
 
 def _narrow(image: np.ndarray, method: int) -> np.ndarray:
-    """The longer side resized to 64 pixels: float32 (the shorter side, 64, 3).
+    """The longer side resized to 64 pixels: float32 (H, 64, 3), or (64, W, 3) where it is the height.
 
-    Both ways of resizing treat the sides one after the other. In bands, as all of a large picture in float32 takes
-    much memory; turned over where it is high, which changes no colour.
+    Both ways of resizing treat the sides one after the other. In bands along the longer side, as all of a large
+    picture in float32 takes much memory.
     """
     height, width = image.shape[:2]
-    wide = image if width >= height else image.swapaxes(0, 1)
-    rows = max(1, _BAND // wide.shape[1])
-    bands = (np.ascontiguousarray(wide[top : top + rows], np.float32) for top in range(0, len(wide), rows))
-    return np.concatenate([cv2.resize(band, (SIDE, len(band)), interpolation=method) for band in bands])
+    high = height > width
+    count = min(height, width, -(-height * width // _BAND))
+    bands = []
+    for part in np.array_split(image, count, axis=int(high)):
+        size = (part.shape[1], SIDE) if high else (SIDE, part.shape[0])
+        bands.append(cv2.resize(part.astype(np.float32), size, interpolation=method))
+    return np.concatenate(bands, axis=int(high))
 
 
 def group_images(

@@ -15,7 +15,8 @@ from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
 from cellmark.data.coco import read_folder
 from cellmark.data.prepare.convert.converted import Converted, write_converted
 from cellmark.data.prepare.convert.csv_convert import coco_to_csv, csv_to_coco
-from cellmark.data.prepare.convert.csv_points import csv_text, read_points
+from cellmark.data.prepare.convert.csv_points import CsvPoints, csv_text, read_points
+from cellmark.data.problem_entries import problem_entry
 from cellmark.errors import CellmarkError
 from cellmark.files import write_image
 from tests.data.broken import TABLE as BROKEN_COCO
@@ -76,8 +77,8 @@ def test_columns_are_found_by_name_and_others_are_noted(folder):
     ("classes", "visibility", "values"),
     [
         (("cell",), {0: None, 1: "cell", 2: "cell"}, [1]),
-        (("cell",), {0: "cell", 2: "cell", 5: "cell"}, [2]),
-        (("white", "black"), {0: "white", 3: "black", 4: "black"}, [0, 3]),
+        (("cell",), {-1: "cell", 5: "cell", 2: "cell"}, [2]),
+        (("white", "black"), {1: "white", 3: "black", 4: "black"}, [1, 3]),
     ],
 )
 def test_the_v_written_is_the_smallest_above_0_that_means_the_class(tmp_path, classes, visibility, values):
@@ -88,6 +89,13 @@ def test_the_v_written_is_the_smallest_above_0_that_means_the_class(tmp_path, cl
     assert converted.content["annotations"][0]["keypoints"][2::3] == values
     read, problems = read_folder(write(converted, tmp_path / "out"), meaning)
     assert not problems and len(read.images) == 1
+
+
+@pytest.mark.parametrize("visibility", [{0: "cell"}, {0: "cell", 1: "cell"}, {-1: "cell", 0: "cell", 2: "cell"}])
+def test_a_map_in_which_0_is_a_class_is_refused(folder, visibility):
+    """To COCO such a keypoint is not there: it would count neither in num_keypoints nor in bbox."""
+    with pytest.raises(CellmarkError, match="visibility_to_class: 0 must mean 'not labelled'"):
+        to_coco(folder, resolve_visibility(visibility, ("cell",)), ("cell",))
 
 
 LINE = "1.png,8,9,black"  # line 6 of the file, the first of the second image
@@ -107,15 +115,15 @@ BROKEN = {
     "outside above": ("1.png,8,-0.51,black", 6, "1.png", "(8, -0.51) is outside the image of"),
 }
 FILES = {
-    "no file": ("", "file is empty"),
-    "leaves": ("../1.png", "file leaves the folder through '..'"),
-    "absolute": ("/etc/x.png", "file is an absolute path"),
-    "backslash": ("a\\x.png", "file holds a backslash"),
-    "NUL": ("a\0x.png", "file cannot be resolved"),
-    "missing": ("none.png", "no such file"),
-    "a folder": ("sub", "is not a regular file"),
-    "cut off": ("cut.png", "truncated"),
-    "no picture": ("points.csv", "not a picture in a known format"),
+    "no file": ("", "file is empty", "points.csv"),
+    "leaves": ("../1.png", "leaves the folder through '..'", "points.csv"),
+    "absolute": ("/etc/x.png", "is an absolute path", "points.csv"),
+    "backslash": ("a\\x.png", "holds a backslash", "points.csv"),
+    "NUL": ("a\0x.png", "cannot be resolved", "points.csv"),
+    "missing": ("none.png", "no such file", "none.png"),
+    "a folder": ("sub", "is not a regular file", "sub"),
+    "cut off": ("cut.png", "truncated", "cut.png"),
+    "no picture": ("points.csv", "not a picture in a known format", "points.csv"),
 }
 
 
@@ -138,14 +146,14 @@ def test_a_wrong_line_is_listed_and_its_image_left_out(folder, name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_wrong_file_is_listed_once_with_its_first_line(folder, name):
-    file, reason = FILES[name]
+    file, reason, at = FILES[name]
     (folder / "sub").mkdir()
     (folder / "cut.png").write_bytes((folder / "1.png").read_bytes()[:-20])
     insert(folder, f"{file},8,9,black\n{file},9,9,black" if file else f"{file},8,9,black")
     converted = to_coco(folder)
     (problem,) = converted.problems
     shown = file.replace("\0", "\\x00")
-    assert (problem.file, problem.record) == (folder / "points.csv", f"line 6 ({shown})" if file else "line 6")
+    assert (problem.file, problem.record) == (folder / at, f"line 6 ({shown})" if file else "line 6")
     assert reason in problem.reason
     assert list(converted.pictures) == ["0.png", "1.png", "2.png"]
 
@@ -160,7 +168,7 @@ def test_the_same_point_twice_and_the_same_file_twice(folder):
     assert [(problem.record, problem.reason) for problem in converted.problems] == [
         ("line 6 (0.png)", "the same point is on line 2"),
         ("line 7 (0.png)", "the same place in another class is on line 2"),
-        ("line 9 (1.png)", "is the same file as './1.png' on line 8"),
+        ("line 9 (1.png)", "its file is the one of line 8 (./1.png)"),
     ]
     assert list(converted.pictures) == ["2.png"]
 
@@ -236,7 +244,7 @@ def test_csv_to_coco_to_csv_gives_the_same_rows(table):
 def test_coco_to_csv_to_coco_gives_the_same_points_and_classes(tmp_path):
     sound_folder(tmp_path / "coco")
     there = coco_to_csv(tmp_path / "coco" / "annotations.json", MEANING, CLASSES)
-    assert there.counts == {"images": 4, "cells": 20, "not labelled": 4, "images left out": 0}
+    assert there.counts == {"images": 4, "cells": 20, "not labelled": 4, "images left out": 0} and not there.notes
     write(there, tmp_path / "csv")
     lines = (tmp_path / "csv" / "annotations.csv").read_text().splitlines()
     assert lines[:3] == ["file,x,y,class", "0.png,2.0,3.0,black", "0.png,9.5,3.0,white"]
@@ -262,6 +270,7 @@ def test_codes_of_an_image_are_joined_and_images_without_one_are_kept(tmp_path):
     assert not converted.problems and list(converted.pictures) == ["0.png", "1.png", "2.png", "3.png"]
     files = [line.split(",")[0] for line in converted.content.splitlines()[1:]]
     assert files == ["0.png"] * 10 + ["2.png"] * 5 + ["3.png"] * 5
+    assert converted.notes == ["images without a cell are copied, but no row of annotations.csv names them: 1"]
 
 
 def test_two_cells_at_one_place_are_no_csv(tmp_path):
@@ -271,6 +280,38 @@ def test_two_cells_at_one_place_are_no_csv(tmp_path):
     assert problem.file.name == "annotations.json" and problem.record == "image 1 (0.png)"
     assert problem.reason == "several cells at (2, 3) and 4 other places: CSV needs one each"
     assert "0.png" not in converted.pictures
+
+
+def test_a_name_that_is_not_utf_8_is_no_csv(tmp_path):
+    """Such names are ordinary files to the system, and JSON can say them."""
+    folder, name = sound_folder(tmp_path / "coco"), "a\udcff.png"
+    (folder / "1.png").rename(folder / name)
+    edit(folder, lambda c: c["images"][1].update(file_name=name))
+    edit(folder, lambda c: c["annotations"][3].update(image_id=2))  # two cells at one place, too
+    converted = coco_to_csv(folder / "annotations.json", MEANING, CLASSES)
+    first, second = converted.problems
+    assert (first.file, first.record, first.id) == (folder / "annotations.json", "image 2 (a\\udcff.png)", 2)
+    assert (
+        first.reason == "file_name cannot be written as UTF-8, which CSV needs: surrogates not allowed at character 1"
+    )
+    assert second.record == first.record and "several cells at (2, 3)" in second.reason
+    assert list(converted.pictures) == ["0.png", "2.png", "3.png"]
+    write(converted, tmp_path / "csv")
+    back = to_coco(tmp_path / "csv", name="annotations.csv")
+    assert not back.problems and list(back.pictures) == ["0.png", "2.png"]
+    listed = json.loads((tmp_path / "csv" / "problems.json").read_text())
+    assert listed == [problem_entry(problem, folder) for problem in converted.problems]
+
+
+def test_a_csv_file_that_changes_while_it_is_read_is_refused(folder, monkeypatch):
+    def read(path: Path, classes) -> CsvPoints:
+        found = read_points(path, classes)
+        insert(path.parent, LINE)
+        return found
+
+    monkeypatch.setattr("cellmark.data.prepare.convert.csv_convert.read_points", read)
+    with pytest.raises(CellmarkError, match=r"points\.csv: was changed while it was read; start again"):
+        to_coco(folder)
 
 
 @pytest.mark.parametrize("broken", BROKEN_COCO, ids=lambda broken: broken.name)

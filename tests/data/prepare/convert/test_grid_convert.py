@@ -154,8 +154,10 @@ def test_v_as_the_mode_has_it(raw, tmp_path, classes, visibility, black, white):
     ("classes", "visibility", "reason"),
     [
         (("black", "white"), {0: "white", 1: "black"}, "0 must mean 'not labelled'"),
+        (("black", "white"), {1: "white", 2: "black"}, "0 must mean 'not labelled'"),
+        (("cell",), {0: "cell", 1: "cell", 2: "cell"}, "0 must mean 'not labelled'"),
         (("cell",), {0: None, 1: "cell"}, "2, which is written for cells, does not mean a class"),
-        (("black", "white"), {0: None, -1: "black", 1: "white"}, "no v from 0 up means black"),
+        (("black", "white"), {0: None, -1: "black", 1: "white"}, "no v from 1 up means black"),
     ],
 )
 def test_a_mode_that_cannot_be_written_is_refused(raw, classes, visibility, reason):
@@ -333,6 +335,20 @@ def test_a_file_that_cannot_be_read_leaves_nothing(raw, file):
     converted = convert(raw)
     assert converted.counts["images"] == converted.counts["cells"] == 0
     assert any(problem.file.name == file and "cut off" in problem.reason for problem in converted.problems)
+
+
+@pytest.mark.parametrize("file", ["positions.json", "grids.json"])
+def test_files_that_change_while_they_are_read_are_refused(raw, monkeypatch, file):
+    """Each on its own is sound at any time, but half of this and half of that would go together."""
+
+    def read(path: Path, *rest: Any, **options: Any) -> Any:
+        found = read_folder(path, *rest, **options)
+        change(raw / file, lambda c: c["annotations"].reverse())
+        return found
+
+    monkeypatch.setattr("cellmark.data.prepare.coco_input.read_folder", read)
+    with pytest.raises(CellmarkError, match=rf"{file}: was changed while it was read; start again"):
+        convert(raw)
 
 
 def test_an_image_without_a_code_stays(raw):

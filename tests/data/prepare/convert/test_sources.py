@@ -1,13 +1,12 @@
 """Which files a conversion starts from, and when that is not clear."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from cellmark.data.prepare.convert.sources import coco_file, content_of, csv_file, grid_files, is_csv
+from cellmark.data.prepare.convert.sources import csv_file, grid_files, is_csv, is_csv_file
 from cellmark.errors import CellmarkError
 from tests.data.prepare.convert.raw import change, csv_folder, raw_folder
 
@@ -90,17 +89,11 @@ def test_a_folder_with_both_or_neither(raw, tmp_path):
         grid_files(raw, tmp_path / "nowhere.json")
 
 
-def test_the_coco_file_of_a_folder(raw):
-    assert coco_file(raw) == raw / "annotations.json"
-    assert coco_file(raw / "positions.json") == raw / "positions.json"
-
-
-def test_no_file_outside_of_the_folder_is_opened_and_no_pipe(raw, tmp_path):
-    assert len(content_of(raw / "positions.json")["images"]) == 1
-    shutil.move(raw / "positions.json", tmp_path / "outside.json")
-    (raw / "positions.json").symlink_to(tmp_path / "outside.json")
-    os.mkfifo(raw / "pipe.json")
-    assert content_of(raw / "positions.json") == content_of(raw / "pipe.json") == content_of(raw / "none.json") == {}
+def test_a_folder_may_be_called_like_a_csv_file(raw, tmp_path):
+    raw.rename(tmp_path / "set.csv")
+    assert not is_csv(tmp_path / "set.csv") and not is_csv_file(tmp_path / "set.csv")
+    (tmp_path / "a.CSV").touch()
+    assert is_csv_file(tmp_path / "a.CSV")
 
 
 def test_a_file_of_grids_may_repeat_the_keypoints(raw):

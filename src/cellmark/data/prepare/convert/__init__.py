@@ -5,4 +5,6 @@
   to; ``grid_convert``: positions + grids -> COCO.
 * ``csv_points``: rows of a CSV file; ``csv_convert``: CSV <-> COCO.
 * ``class_values``: which v to write for a class; ``converted``: writing the images and the file that describes them.
+
+The COCO files themselves are read by ``coco_input``, beside this package, which other verbs share.
 """

@@ -13,12 +13,9 @@ def v_of_classes(visibility_to_class: Visibility, classes: Sequence[str]) -> lis
     Where several v mean one class it is the smallest: 1 in the unified mode, as ``predict`` has it.
 
     Raises:
-        CellmarkError: no v above 0 means a class, or 0 means one: to COCO it is a keypoint that is not there.
+        CellmarkError: no v above 0 means a class, or 0 means one.
     """
-    if visibility_to_class.get(NOT_LABELLED) is not None:
-        raise CellmarkError(
-            f"visibility_to_class: {NOT_LABELLED} must mean 'not labelled', as every program that reads COCO takes it"
-        )
+    _check_not_labelled(visibility_to_class.get(NOT_LABELLED))
     values = []
     for index, name in enumerate(classes):
         known = [v for v, meaning in visibility_to_class.items() if meaning == index and v > 0]
@@ -34,16 +31,20 @@ def v_of_colours(visibility_to_class: Visibility, classes: Sequence[str]) -> tup
     Raises:
         CellmarkError: a v that would be written does not mean what it must.
     """
-    by_name = dict(zip(classes, v_of_classes(visibility_to_class, classes), strict=True))
-    colours = BLACK, WHITE
-    if by_name.keys() >= set(CLASSES):
-        colours = by_name[CLASSES[0]], by_name[CLASSES[1]]
-    for v in colours:
+    _check_not_labelled(visibility_to_class.get(NOT_LABELLED, 0))  # 0 is written, so it must be in the map
+    black, white = BLACK, WHITE
+    if set(CLASSES) <= set(classes):
+        by_name = dict(zip(classes, v_of_classes(visibility_to_class, classes), strict=True))
+        black, white = (by_name[name] for name in CLASSES)
+    for v in (black, white):
         if visibility_to_class.get(v) is None:
             raise CellmarkError(f"visibility_to_class: {v}, which is written for cells, does not mean a class")
-    if NOT_LABELLED not in visibility_to_class:
+    return black, white
+
+
+def _check_not_labelled(meaning: int | None) -> None:
+    """In COCO a keypoint with v = 0 is not there: it counts neither in ``num_keypoints`` nor in ``bbox``."""
+    if meaning is not None:
         raise CellmarkError(
-            f"visibility_to_class: {NOT_LABELLED} must mean 'not labelled', which is what a keypoint at no known "
-            "place stays"
+            f"visibility_to_class: {NOT_LABELLED} must mean 'not labelled', which is what COCO means by it"
         )
-    return colours

@@ -9,6 +9,11 @@ from cellmark.data.prepare.convert.grids import GRID, has_grid
 from cellmark.errors import CellmarkError
 
 
+def is_csv_file(source: Path) -> bool:
+    """Whether ``source`` is a CSV file; a folder may have such a name, too."""
+    return folder_of(source) != source and source.suffix.lower() == ".csv"
+
+
 def is_csv(source: Path) -> bool:
     """Whether ``source`` is a CSV file or a folder with CSV and no JSON files.
 
@@ -18,10 +23,10 @@ def is_csv(source: Path) -> bool:
     if folder_of(source) != source:
         if source.suffix.lower() not in (".csv", ".json"):
             raise CellmarkError(f"input={source}: neither a .json nor a .csv file")
-        return source.suffix.lower() == ".csv"
-    tables, objects = _files(source, ".csv"), _files(source, ".json")
-    if bool(tables) == bool(objects):
-        found = f"holds {_names([*objects, *tables])}" if tables else "holds no .json and no .csv file"
+        return is_csv_file(source)
+    tables, others = _files(source, ".csv"), _files(source, ".json")
+    if bool(tables) == bool(others):
+        found = f"holds {_names([*others, *tables])}" if tables else "holds no .json and no .csv file"
         raise CellmarkError(f"{source}: {found}; name the file to convert with input=FILE")
     return bool(tables)
 
