@@ -62,7 +62,7 @@ def test_the_command_lists_every_problem_in_full_and_exits_with_one(raw, tmp_pat
         [
             "grids.json",
             "annotation 12",
-            "undecidable: no two adjacent outer sides are all 1 or all 0, so nothing tells which of them is black",
+            "undecidable: no two adjacent outer sides are all 1 or all 0 (or all four are), so nothing tells which is black",
         ],
     ]
     assert answer.stdout.splitlines()[-1] == (

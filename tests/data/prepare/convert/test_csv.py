@@ -108,7 +108,6 @@ BROKEN = {
     "x with an underscore": ("1.png,1_0,9,black", 6, "1.png", "x is '1_0', not a number"),
     "x with a comma": ('1.png,"1,5",9,black', 6, "1.png", "x is '1,5', not a number"),
     "class unknown": ("1.png,8,9,grey", 6, "1.png", "class is 'grey', not one of black, white"),
-    "class in capitals": ("1.png,8,9,Black", 6, "1.png", "class is 'Black', not one of"),
     "short line": ("1.png,8,9", 6, "1.png", "has 3 columns, but the header has 4"),
     "long line": ("1.png,8,9,black,1", 6, "1.png", "has 5 columns, but the header has 4"),
     "outside": ("1.png,63.6,9,black", 6, "1.png", "(63.6, 9) is outside the image of 64 x 64 pixels"),
@@ -324,3 +323,11 @@ def test_every_problem_of_coco_is_listed(broken, tmp_path):
     kept = [number for number in (1, 2, 3, 4) if number not in broken.lost]
     kept = [number for number in kept if f"image {number} ({number - 1}.png)" not in twice]
     assert list(converted.pictures) == [f"{number - 1}.png" for number in kept]
+
+
+def test_the_case_of_classes_does_not_count(folder):
+    file = folder / "points.csv"
+    before = to_coco(folder).content["annotations"]
+    file.write_text(file.read_text().replace("black", "Black").replace("white", "WHITE"))
+    converted = to_coco(folder)
+    assert not converted.problems and converted.content["annotations"] == before

@@ -109,6 +109,7 @@ def test_without_a_single_finder_the_order_stays_and_is_not_claimed(raw):
     converted = convert(raw)
     entry = codes(converted)[12]
     assert not converted.problems and converted.counts["of unknown orientation"] == 1
+    assert [note.split(",")[0] for note in converted.notes] == ["annotation 12: three outer sides are solid"]
     assert "rows" not in entry and "cols" not in entry
     assert [v for index, v in enumerate(entry["keypoints"]) if index % 3 < 2] == [
         v for index, v in enumerate(given) if index % 3 < 2

@@ -33,12 +33,12 @@ def grids_of(shape: tuple[int, int]) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("shape", SMALL)
 def test_the_rule_on_every_small_grid(shape):
-    """Never are both values solid on two adjacent sides; the value that is decides, and one pair tells the turn."""
+    """Never are both values solid on two adjacent sides; the value that is decides, unless it is on all four."""
     for grid in grids_of(shape):
         ones, zeros = solid_pairs(grid, 1), solid_pairs(grid, 0)
         assert not (ones and zeros)
         finder = find_finder(grid.astype(bool))
-        if not ones and not zeros:
+        if len(ones + zeros) in (0, 4):
             assert finder is None
             continue
         assert finder is not None and finder.inverted is bool(zeros)
@@ -46,6 +46,12 @@ def test_the_rule_on_every_small_grid(shape):
         assert (finder.turn is None) is (len(ones + zeros) > 1)
         if finder.turn is None:
             assert finder.shape is None and finder.order.tolist() == list(range(grid.size))
+
+
+def test_a_frame_of_white_around_the_code_is_no_finder():
+    framed = np.pad(version(3), 1)
+    assert find_finder(framed) is None and find_finder(~framed) is None
+    assert find_finder(version(3)) is not None
 
 
 def version(number: int) -> np.ndarray:

@@ -66,7 +66,8 @@ def read_points(path: Path, classes: Sequence[str]) -> CsvPoints:
     """Reads a CSV file of points.
 
     Args:
-        path: the file; spaces around numbers and classes do not count, those around file names do.
+        path: the file; spaces around numbers and classes do not count, those around file names do, and neither
+            does the case of classes.
         classes: names of the classes in the order of their indices.
 
     Raises:
@@ -76,6 +77,7 @@ def read_points(path: Path, classes: Sequence[str]) -> CsvPoints:
     places, ignored, width = _columns(path, next(lines, None))
     found = CsvPoints(path, ignored=ignored)
     seen: dict[tuple[str, float, float], Point] = {}
+    indices = {name.casefold(): index for index, name in enumerate(classes)}
     for line, cells in lines:
         file = cells[places[0]] if places[0] < len(cells) else ""
         if len(cells) != width:
@@ -83,13 +85,13 @@ def read_points(path: Path, classes: Sequence[str]) -> CsvPoints:
             continue
         x, y, label = (cells[place].strip() for place in places[1:])
         reasons = [*_against_file(file), *_against_number("x", x), *_against_number("y", y)]
-        if label not in classes:
+        if label.casefold() not in indices:
             reasons.append(f"class is {shown(label)}, not one of {', '.join(classes)}")
         for reason in reasons:
             found.note(line, file, reason)
         if reasons:
             continue
-        point = Point(line, file, float(x), float(y), list(classes).index(label))
+        point = Point(line, file, float(x), float(y), indices[label.casefold()])
         first = seen.setdefault((file, point.x, point.y), point)
         if first is point:
             found.points.append(point)

@@ -112,7 +112,12 @@ class _Joined:
             "images left out": self.source.total - len(self.images),
         }
         content = {**self.source.content, "images": self.images, "annotations": self.codes}
-        return Converted(self.source.folder.path, ANNOTATIONS, content, self.pictures, self.problems, counts)
+        notes = [
+            f"annotation {entry['id']}: three outer sides are solid, so how the code lies is open: no rows and cols"
+            for entry in self.codes
+            if "rows" not in entry
+        ]
+        return Converted(self.source.folder.path, ANNOTATIONS, content, self.pictures, self.problems, counts, notes)
 
     def _labelled(self, code: Code, finder: Finder, record: ImageRecord) -> dict[str, Any]:
         """The annotation with classes; cells with a known place outside of the image are noted."""

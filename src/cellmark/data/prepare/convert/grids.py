@@ -13,7 +13,9 @@ import numpy as np
 from cellmark.data.json_entries import Entry, RepeatedKeys, shown
 
 GRID = "datamatrix.binary_grid"
-UNDECIDABLE = "undecidable: no two adjacent outer sides are all 1 or all 0, so nothing tells which of them is black"
+UNDECIDABLE = (
+    "undecidable: no two adjacent outer sides are all 1 or all 0 (or all four are), so nothing tells which is black"
+)
 
 _OUTER, _INNER = GRID.split(".")
 
@@ -26,7 +28,7 @@ class Finder:
         black: bool (rows, cols), True for black, in the order of the grid.
         inverted: 0 meant black.
         turn: how often ``np.rot90`` turns the grid until the finder lies on the left and at the bottom; None where
-            more than one pair of sides is solid, which leaves it open.
+            three sides are solid, which leaves it open.
     """
 
     black: np.ndarray
@@ -58,12 +60,13 @@ def find_finder(grid: np.ndarray) -> Finder | None:
         grid: bool (rows, cols), as it is in the file.
 
     Returns:
-        None where neither value fills two adjacent outer sides.
+        None where neither value fills two adjacent outer sides, and where one fills all four: that may be a frame
+        of white around the code as well as a black code.
     """
     for inverted in (False, True):
         black = grid != inverted
         turns = [turn for turn in range(4) if _left_and_bottom(np.rot90(black, turn))]
-        if turns:
+        if 0 < len(turns) < 4:
             return Finder(black, inverted, turns[0] if len(turns) == 1 else None)
     return None
 
