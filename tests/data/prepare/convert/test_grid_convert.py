@@ -219,19 +219,19 @@ TABLE = [
     in_grids("no object", lambda c: c["images"].append(3), ("images[4]", "is 3, not an object"), lost=()),
     in_grids(
         "annotation id twice",
-        lambda c: add_code(c, 12, 101, **{"datamatrix.binary_grid": [[1]]}),
+        lambda c: add_code(c, 12, 101, **{"datamatrix.binary_grid": [[1, 0], [1, 1]]}),
         ("annotation 12", "its id is taken by an earlier annotation"),
         ("annotation 12", "a grid without positions: the positions of 0.png are 11"),
         lost=(1, 2),
     ),
     in_grids(
         "a grid too many",
-        lambda c: add_code(c, 77, 102, **{"datamatrix.binary_grid": [[1]]}),
+        lambda c: add_code(c, 77, 102, **{"datamatrix.binary_grid": [[1, 0], [1, 1]]}),
         ("annotation 77", "a grid without positions: the positions of 1.png are 12"),
     ),
     in_grids(
         "a grid of an image that is not there",
-        lambda c: (add_image(c, 300, "x.png"), add_code(c, 77, 300, **{"datamatrix.binary_grid": [[1]]})),
+        lambda c: (add_image(c, 300, "x.png"), add_code(c, 77, 300, **{"datamatrix.binary_grid": [[1, 0], [1, 1]]})),
         ("annotation 77", "a grid without positions: x.png is not in images"),
         lost=(),
     ),
