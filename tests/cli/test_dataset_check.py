@@ -57,7 +57,14 @@ def test_a_sound_root_is_counted(root, capsys):
 
 
 def test_a_sound_root_as_json(root, capsys):
-    row = {"images": 4, "codes": 4, "cells": {"black": 12, "white": 8}, "not_labelled": 4, "problems": 0}
+    row = {
+        "images": 4,
+        "codes": 4,
+        "cells": {"black": 12, "white": 8},
+        "not_labelled": 4,
+        "not_listed": [],
+        "problems": 0,
+    }
     folders = [{"name": "a"} | row, {"name": "b"} | row]
     expected = {"root": str(root), "problems": [], "folders": folders, "ok": True, "status": 0}
     assert reported(root, capsys) == expected
@@ -267,3 +274,12 @@ def test_nothing_is_logged_of_a_sound_root(root, caplog, capsys):
     with caplog.at_level(logging.WARNING):
         assert verb(root) == 0
     assert not caplog.records and capsys.readouterr().err == ""
+
+
+def test_images_that_no_entry_names_are_noted(root, capsys):
+    (root / "a" / "more.png").write_bytes((root / "a" / "1.png").read_bytes())
+    assert run_verb("dataset_check", composed("dataset_check", f"data.root={root}")) == 0
+    assert "note: a: 1 image file that its COCO file does not name\n" in capsys.readouterr().out
+    assert run_verb("dataset_check", composed("dataset_check", f"data.root={root}", "format=json")) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [folder["not_listed"] for folder in told["folders"]] == [["more.png"], []]

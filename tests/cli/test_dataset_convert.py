@@ -12,6 +12,7 @@ import pytest
 from cellmark.cli.main import run_verb
 from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
 from cellmark.data.check import load_root
+from cellmark.data.prepare.convert.grids import UNDECIDABLE
 from cellmark.errors import CellmarkError
 from cellmark.files import write_json
 from tests.cli.test_main import composed
@@ -62,7 +63,7 @@ def test_the_command_lists_every_problem_in_full_and_exits_with_one(raw, tmp_pat
         [
             "grids.json",
             "annotation 12",
-            "undecidable: no two adjacent outer sides are all 1 or all 0 (or all four are), so nothing tells which is black",
+            UNDECIDABLE,
         ],
     ]
     assert answer.stdout.splitlines()[-1] == (

@@ -2,13 +2,17 @@ import json
 import os
 
 import pytest
+from hydra.utils import instantiate
 
-from cellmark.cli import show_parts
-from cellmark.cli.main import run_verb
+from cellmark.cli import dataset_show
+from cellmark.cli.main import config_folder, run_verb
+from cellmark.data.batch import MIN_ROWS
+from cellmark.data.check import load_root
+from cellmark.data.dataset import load_sample
 from cellmark.data.images import read_image
 from cellmark.errors import CellmarkError
 from tests.cli.test_main import composed
-from tests.data.broken import edit, sound_folder
+from tests.data.broken import VISIBILITY, edit, sound_folder
 from tests.viz.test_page import Parsed
 
 OVERALL = ["overview.png", "statistics.png", "statistics.json", "index.html"]
@@ -122,7 +126,7 @@ def test_the_folder_appears_whole_or_not_at_all(root, tmp_path, monkeypatch):
     def fail(page):
         raise CellmarkError("no page")
 
-    monkeypatch.setattr(show_parts, "render", fail)
+    monkeypatch.setattr(dataset_show, "render", fail)
     with pytest.raises(CellmarkError, match="no page"):
         show(root, tmp_path / "sheets", "augment=none")
     assert [path.name for path in tmp_path.iterdir()] == ["root"]
@@ -134,6 +138,25 @@ def test_two_sheets_of_one_name_are_refused(name, root, tmp_path):
     with pytest.raises(CellmarkError, match=f"two sheets would be called {name}"):
         show(root, tmp_path / "sheets")
     assert not (tmp_path / "sheets").exists()
+
+
+def test_a_sheet_whose_name_would_be_too_long_is_refused(root, tmp_path):
+    (root / "b").rename(root / ("é" * 121))
+    with pytest.raises(CellmarkError, match=r"é_augmented.png, a name of 256 bytes, more than the 255 .* rename"):
+        show(root, tmp_path / "sheets", "size=[32,32]")
+    assert not (tmp_path / "sheets").exists()
+    assert show(root, tmp_path / "sheets", "size=[32,32]", "augment=none") == 0  # which needs no such sheet
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (config_folder() / "augment").iterdir()))
+def test_the_least_size_can_be_shown(name, root, tmp_path):
+    folder, least = load_root(root, VISIBILITY)[0], (MIN_ROWS, MIN_ROWS)
+    augment = instantiate(composed("dataset_show", f"augment={name}").augment)
+    samples = [load_sample("a", record, least, VISIBILITY) for record in folder.images]
+    for seed in range(200):
+        assert augment(samples[seed % len(samples)], seed).image.shape == (*least, 3)
+    if name == "basic":
+        assert show(root, tmp_path / "sheets", f"size={list(least)}") == 0
 
 
 def test_names_may_hold_any_characters(root, tmp_path, capsys):
@@ -166,7 +189,8 @@ def test_what_is_shown_is_what_training_makes():
         ("stride=0", "stride=0: a whole number from 1 up"),
         ("seed=-1", "seed=-1: a whole number from 0 up"),
         ("size=[256]", r"size=\[256\]: height and width"),
-        ("size=[256,0]", "size=0: a whole number from 1 up"),
+        ("size=[256,0]", "size=0: a whole number from 8 up"),
+        ("size=[7,256]", "size=7: a whole number from 8 up"),
         ("+colour=red", "nothing reads the key colour"),
         ("+codec.sigmas=1", "nothing reads the key codec.sigmas"),
     ],

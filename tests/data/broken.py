@@ -220,12 +220,14 @@ TABLE = [
     top(
         "image id twice",
         "its id is taken by image 1 (0.png)",
-        lambda c: (c["images"][1].update(id=1), c["annotations"][1].update(image_id=3)),
+        lambda c: (c["images"][1].update(id=1), c["annotations"].pop(1)),
         "image 1 (1.png)",
         (1, 2),
     ),
     top("image file twice", "file is the one of", lambda c: c["images"][1].update(file_name="./0.png"),
         "image 2 (./0.png)", (1, 2)),
+    top("a code twice", "has cells at exactly the places of those of annotation 2", lambda c: c["annotations"].append(
+        c["annotations"][1] | {"id": 9}), "annotation 9", (2,)),
     top("annotation id twice", "id is taken", lambda c: c["annotations"][1].update(id=1),
         "annotation 1", (1, 2)),
     top("orphan", "image_id 77 is not in images", lambda c: c["annotations"].append(

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cellmark.data.coco import classes_of, read_folder, read_folders, resolve_visibility
+from cellmark.data.annotations import cells_of, classes_of
+from cellmark.data.coco import read_folder, read_folders, resolve_visibility
 from cellmark.data.records import Code
 from cellmark.errors import CellmarkError
 from tests.data.broken import EVERY, IMAGES, KEYPOINTS, TABLE, VISIBILITY, edit, sound_folder
@@ -246,6 +248,15 @@ def test_no_json_makes_the_reader_raise(folder, content):
 def test_no_bytes_make_the_reader_raise(folder, content):
     (folder / "annotations.json").write_bytes(content)
     assert read_folder(folder, VISIBILITY)[1]
+
+
+def test_cells_are_those_of_all_codes(folder):
+    record = read_folder(folder, VISIBILITY)[0].images[1]
+    points, labels = cells_of(replace(record, codes=(record.codes[0], Code(2, KEYPOINTS[:2]))), VISIBILITY)
+    np.testing.assert_array_equal(points, [*KEYPOINTS[:, :2], *KEYPOINTS[:2, :2]])
+    assert labels.tolist() == [0, 1, 1, 0, -1, 0, 0, 1]
+    empty = cells_of(replace(record, codes=()), VISIBILITY)
+    assert empty[0].shape == (0, 2) and empty[1].shape == (0,)
 
 
 def test_visibility_is_resolved_by_class_name():

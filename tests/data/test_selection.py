@@ -1,45 +1,7 @@
-import numpy as np
-import pytest
-
-from cellmark.data.annotations import cells_of
-from cellmark.data.augment import Augment
-from cellmark.data.augmentation.projective import Rotation
-from cellmark.data.augmentation.warp import Warp
-from cellmark.data.check import load_root
-from cellmark.data.selection import evenly, versions
-from tests.data.broken import KEYPOINTS, VISIBILITY, sound_folder
-
-
-@pytest.fixture
-def folder(tmp_path):
-    sound_folder(tmp_path / "root/a")
-    return load_root(tmp_path / "root", VISIBILITY)[0]
+from cellmark.data.selection import evenly
 
 
 def test_images_are_chosen_evenly():
     assert evenly(range(10), 4) == [0, 3, 6, 9]
     assert evenly(range(3), 12) == [0, 1, 2]
     assert evenly(range(0), 12) == []
-
-
-def test_versions_are_drawn_anew_for_each_image_folder_and_seed(folder):
-    augment = Augment([Warp([Rotation([-180, 180])])])
-
-    def angles(*seed):
-        rows = versions(folder, augment, (64, 96), VISIBILITY, seed, 4)
-        assert [len(row) for row in rows] == [5] * 4
-        return [row[number].points[:2].round(3).tolist() for row in rows for number in range(1, 5)]
-
-    assert angles(1, 0) == angles(1, 0)
-    drawn = angles(1, 0) + angles(1, 1) + angles(2, 0)
-    assert all(one != other for number, one in enumerate(drawn) for other in drawn[:number])
-    rows = versions(folder, augment, (64, 96), VISIBILITY, (1, 0), 2)
-    assert [row[0].path.name for row in rows] == ["0.png", "3.png"]
-
-
-def test_cells_are_those_of_all_codes(folder):
-    points, labels = cells_of(folder.images[1], VISIBILITY)
-    np.testing.assert_array_equal(points, KEYPOINTS[:, :2])
-    assert labels.tolist() == [{2: 0, 1: 1, 0: -1}[int(v)] for v in KEYPOINTS[:, 2]]
-    empty = cells_of(type(folder.images[0])(1, folder.path, 3, 3), VISIBILITY)
-    assert empty[0].shape == (0, 2) and empty[1].shape == (0,)

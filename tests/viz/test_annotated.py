@@ -16,7 +16,7 @@ def coloured(image, channel):
 
 
 def test_labelled_cells_are_drawn_and_counted():
-    gallery = cells_gallery("f", [one("a.png"), one("b.png", (1, -1, -1))], 9)
+    gallery = cells_gallery("f", [one("a.png"), one("b.png", (1, -1, -1))], 9, ["black", "white"])
     assert [picture.caption for picture in gallery.pictures] == ["a.png: 2 cells", "b.png: 1 cells"]
     assert gallery.folder == "f" and "2 of 9 images" in gallery.title
     first, second = (picture.image for picture in gallery.pictures)
@@ -26,7 +26,7 @@ def test_labelled_cells_are_drawn_and_counted():
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_the_overview_has_a_row_for_each_folder(count):
-    gallery = overview_gallery([("x", [one("a.png")] * count), ("y", [one("b.png")] * 4)])
+    gallery = overview_gallery([("x", [one("a.png")] * count), ("y", [one("b.png")] * 4)], ["cell"])
     assert len(gallery.pictures) == 2 * 8 and gallery.columns == 8 and gallery.rows
     first = gallery.pictures[:8]
     assert [picture.image is None for picture in first] == [False] * 2 * count + [True] * (8 - 2 * count)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from cellmark.data.findings import Finding
+from cellmark.data.survey import Survey
 from cellmark.viz.gallery import Gallery, Picture
-from cellmark.viz.page import MOST_PROBLEMS, FolderPart, Page, render
+from cellmark.viz.page import MOST_PROBLEMS, Page, render
 from cellmark.viz.page_gallery import SIDE, SIDE_IN_ROWS, render_gallery
 from tests.data.test_findings import USUAL
 
@@ -60,29 +61,31 @@ def gallery(name, rows=False):
     return Gallery(name, f"title {name}", f"note {name}", pictures, 3, 320, rows)
 
 
-def page(names, **changes):
-    parts = [
-        FolderPart(
-            replace(USUAL, name=name), [render_gallery(gallery(name, rows), f"f{number}{rows}") for rows in (0, 1)]
-        )
-        for number, name in enumerate(names)
-    ]
-    chart = np.full((40, 90, 3), 200, np.uint8)
-    content = Page(
-        title=f"Data set {names[0]}",
+def page(names, title=None, made="Made today", **changes):
+    survey = Survey(
         root=f"/data/{names[0]}",
-        made="Made today",
-        settings={"input": "256 x 256 px", names[0]: names[0]},
+        size=(256, 256),
         classes=["black", "white"],
+        folders=[replace(USUAL, name=name) for name in names],
+        every=replace(USUAL, name="all folders"),
+        findings=[],
         problems=[],
         left_out=0,
-        findings=[],
+    )
+    chart = np.full((40, 90, 3), 200, np.uint8)
+    content = Page(
+        title=title or f"Data set {names[0]}",
+        made=made,
+        settings={"input": "256 x 256 px", names[0]: names[0]},
+        survey=replace(survey, **changes),
         overview=render_gallery(gallery("overview", True), "overview-pictures"),
         charts=(chart, 255 - chart),
-        folders=parts,
-        every=replace(USUAL, name="all folders"),
+        galleries=[
+            [render_gallery(gallery(name, rows), f"f{number}{rows}") for rows in (0, 1)]
+            for number, name in enumerate(names)
+        ],
     )
-    return render(replace(content, **changes))
+    return render(content)
 
 
 def text_of(name):
@@ -130,7 +133,7 @@ def test_names_cannot_break_out(name):
 
 def test_a_class_may_have_any_name_and_may_be_alone():
     one = replace(USUAL, cells={"<i>": 9}, contrast=np.zeros(0), separability=np.zeros(0))
-    content = page(["a"], classes=["<i>"], every=one, folders=[FolderPart(one, [])])
+    content = page(["a"], classes=["<i>"], every=one, folders=[one])
     parsed = Parsed(content)
     assert "<i> cells" in "".join(parsed.texts) and "light on dark" not in "".join(parsed.texts[:80])
 
@@ -146,7 +149,7 @@ def test_many_problems_are_counted():
 def test_numbers_that_are_not_defined_are_blank():
     empty = {name: np.zeros(0, int) for name in ("code_cells", "pitch", "input_pitch", "contrast", "separability")}
     nothing = replace(USUAL, cells={"black": 0, "white": 0}, grids={}, **empty)
-    content = page(["a"], every=nothing, folders=[FolderPart(nothing, [])])
+    content = page(["a"], every=nothing, folders=[nothing])
     row = content[content.index("<tfoot>") : content.index("</tfoot>")]
     cells = [cell.split("</td>")[0] for cell in row.split("<td>")[1:]]
     assert cells == ["10", "0", "0", "", "0", "", "", "", "", "", ""] and "nan" not in row

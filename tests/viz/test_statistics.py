@@ -19,6 +19,16 @@ def test_every_folder_has_a_row(count):
     assert (image[0, 0] == 255).all()
 
 
+def test_of_many_folders_some_are_drawn_evenly_chosen_and_the_picture_says_so(monkeypatch):
+    monkeypatch.setattr("cellmark.viz.statistics.MOST_ROWS", 4)
+    folders = [replace(USUAL, cells={"black": count, "white": 9 - count}) for count in range(10)]
+    many, few = draw_statistics(folders, USUAL), draw_statistics(folders[::3], USUAL)
+    note = many.shape[0] - 30
+    assert (many[:note] == few[:note]).all()
+    written = [int((image[note:] < 128).any(axis=2).sum()) for image in (many, few)]
+    assert written[0] > 1.5 * written[1]
+
+
 def test_bars_are_as_long_as_the_share_of_their_class():
     image = draw_statistics([replace(USUAL, cells={"black": 800, "white": 200})], USUAL)
     first = image[55 : 55 + 100]  # above the row of all

@@ -9,9 +9,10 @@ from omegaconf import DictConfig
 from rich.table import Table
 from rich.text import Text
 
-from cellmark.cli.printing import counted, print_wide, problem_table
+from cellmark.cli.printing import counted, print_line, print_wide, problem_table
 from cellmark.data.check import check, count
 from cellmark.data.coco import Visibility, resolve_visibility
+from cellmark.data.images import list_images
 from cellmark.data.json_entries import printable
 from cellmark.data.problem_entries import problem_entry, well_formed
 from cellmark.data.records import Folder, Problem
@@ -46,6 +47,9 @@ def run(*, data: DictConfig, mode: DictConfig, format: str) -> int:
         print_wide(problem_table(root, problems))
     if folders:
         print_wide(summary_table(root, folders, problems, visibility, mode.classes))
+    for folder in folders:
+        if others := not_listed(folder):
+            print_line(f"note: {folder.name}: {counted(len(others), 'image file')} that its COCO file does not name")
     line = f"{printable(str(root))}: {counted(len(problems), 'problem')}"
     print_wide(Text(line, "bold red" if problems else "bold green"))
     return 1 if problems else 0
@@ -69,6 +73,7 @@ def report(
                 "codes": counts.codes,
                 "cells": dict(zip(classes, counts.cells, strict=True)),
                 "not_labelled": counts.not_labelled,
+                "not_listed": [well_formed(path.name) for path in not_listed(folder)],
                 "problems": _found(folder, problems),
             }
         )
@@ -97,6 +102,12 @@ def summary_table(
     *sums, _ = (sum(column) for column in zip(*rows, strict=True))
     table.add_row("all", *map(str, sums), str(len(problems)))  # with those of no folder in the table
     return table
+
+
+def not_listed(folder: Folder) -> list[Path]:
+    """The image files directly in a folder that its COCO file does not name; nothing is wrong with that."""
+    known = {record.path for record in folder.images} | {image.file for image in folder.left_out}
+    return [path for path in list_images(folder.path) if path not in known]
 
 
 def _found(folder: Folder, problems: Sequence[Problem]) -> int:

@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from cellmark.data.generate.dataset import Parameters, Summary, is_there, write
+from cellmark.cli import checks
+from cellmark.cli.printing import print_line
+from cellmark.data.generate.dataset import SMALLEST_SIZE, Parameters, Summary, is_there, write
 from cellmark.data.generate.scenes import CONDITIONS
 from cellmark.errors import CellmarkError
 from cellmark.progress import progress_bar
@@ -33,28 +33,22 @@ def run(
         min_pitch: smallest distance between neighbouring cells, pixels.
         workers: processes; None = one for each available core.
     """
-    for name, value in (("images_per_folder", images_per_folder), ("size", size), ("seed", seed)):
-        if type(value) is not int:
-            raise CellmarkError(f"{name}={value}: a whole number is needed")
-    if workers is not None and (type(workers) is not int or workers < 1):
-        raise CellmarkError(f"workers={workers}: at least 1 is needed, or null for one on each core")
+    numbers = ("images_per_folder", images_per_folder, 1), ("size", size, SMALLEST_SIZE), ("seed", seed, 0)
+    for name, value, least in numbers:
+        checks.whole(name, value, least)
+    checks.workers(workers)
     try:
         limits = tuple(float(value) for value in severity)
         parameters = Parameters(images_per_folder, size, seed, limits, float(min_pitch))  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise CellmarkError(f"severity={severity}, min_pitch={min_pitch}: numbers are needed") from error
-    folder, console, start = Path(output_dir), Console(), time.perf_counter()
+    folder, start = Path(output_dir), time.perf_counter()
     if is_there(folder, parameters):
-        console.print(f"{folder}: this dataset is already there and is reused", soft_wrap=True, markup=False)
+        print_line(f"{folder}: this dataset is already there and is reused")
         return
     summary = _write(folder, parameters, workers)
     seconds = time.perf_counter() - start
-    console.print(
-        f"{folder}: {summary.images} images, {summary.codes} codes, {summary.cells} cells in {seconds:.1f} s",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
+    print_line(f"{folder}: {summary.images} images, {summary.codes} codes, {summary.cells} cells in {seconds:.1f} s")
 
 
 def _write(folder: Path, parameters: Parameters, workers: int | None) -> Summary:

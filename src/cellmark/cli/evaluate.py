@@ -8,11 +8,13 @@ import numpy as np
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import RichProgressBar
 from omegaconf import DictConfig
-from rich.console import Console
 
+from cellmark.cli.checks import whole
+from cellmark.cli.printing import print_line
 from cellmark.cli.results import print_metrics, summary
 from cellmark.data.datamodule import FoldersDataModule
 from cellmark.data.dataset import CellDataset
+from cellmark.data.selection import evenly
 from cellmark.errors import CellmarkError
 from cellmark.files import write_image, write_json
 from cellmark.tasks.cells import CellTask
@@ -57,6 +59,7 @@ def run(
     output_dir: str,
 ) -> None:
     """Runs the verb with the keys of ``conf/evaluate.yaml``."""
+    whole("pictures", pictures, 0)
     started, folder = time.perf_counter(), Path(output_dir)
     if (folder / "summary.json").exists():
         raise CellmarkError(f"{folder}: already holds an evaluation; name another output_dir")
@@ -69,16 +72,15 @@ def run(
         summary(values, counts, time.perf_counter() - started) | {"checkpoint": ckpt},
     )
     print_metrics(values, title=f"{ckpt} on {', '.join(datamodule.folder_names('test'))}")
-    Console(soft_wrap=True, highlight=False, markup=False).print(
-        f"metrics   {folder / 'summary.json'}\npictures  {sheet}"
-    )
+    print_line(f"metrics   {folder / 'summary.json'}")
+    print_line(f"pictures  {sheet}")
 
 
 def _sheet(model: Model, dataset: CellDataset, count: int) -> np.ndarray:
     """Picture, truth, prediction and heatmaps of some samples, evenly chosen, one row each."""
     predictor = Predictor(model)
     rows = []
-    for index in np.unique(np.linspace(0, len(dataset) - 1, count).round().astype(int)).tolist():
+    for index in evenly(range(len(dataset)), count):
         sample = dataset[0, index]
         (cells,) = predictor([sample.image])
         name = f"{sample.folder}/{sample.path.name}"

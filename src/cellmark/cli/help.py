@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import indent
+from typing import cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -55,7 +56,8 @@ def _body(file: Path) -> str:
 
 def _groups(file: Path) -> Iterator[tuple[str, str | None]]:
     """The groups of a config, each with its default choice."""
-    for entry in OmegaConf.load(file).get("defaults") or ():
+    content = cast(DictConfig, OmegaConf.load(file))
+    for entry in content.get("defaults") or ():
         for group, chosen in entry.items() if isinstance(entry, DictConfig) else ():
             name = str(group).rpartition(" ")[2]
             if name not in _SILENT and not name.startswith("hydra/"):

@@ -9,6 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from cellmark.cli.checks import flag, whole
+from cellmark.cli.printing import counted, print_line
 from cellmark.data.images import IMAGE_SUFFIXES, read_image
 from cellmark.data.records import CATEGORY
 from cellmark.errors import CellmarkError
@@ -90,11 +92,13 @@ def run(
     device: str,
 ) -> int:
     """Runs the verb with the keys of ``conf/predict.yaml``; 1 if a picture could not be read."""
-    console, source, folder = Console(soft_wrap=True, markup=False), Path(input), Path(output_dir)
+    source, folder = Path(input), Path(output_dir)
     if (folder / RESULTS).exists():
         raise CellmarkError(f"{folder}: already holds predictions; name another output_dir")
-    if batch_size < 1:
-        raise CellmarkError(f"batch_size={batch_size}: at least 1 is needed")
+    whole("batch_size", batch_size, 1)
+    whole("min_cells", min_cells, 1)
+    flag("overlays", overlays)
+    flag("heatmaps", heatmaps)
     model = load_checkpoint(ckpt)
     if threshold is not None:
         model = replace(model, codec=replace(model.codec, threshold=threshold))
@@ -117,12 +121,13 @@ def run(
                 write_image(_picture(folder / "heatmaps", name), blend_heatmaps(image, cells.heatmap))
     write_json(folder / RESULTS, results, indent=None)
     cells_found = sum(len(result["keypoint_scores"]) for result in results)
-    console.print(f"{len(paths) - len(failed)} pictures, {len(results)} codes, {cells_found} cells")
-    console.print(f"predictions  {folder / RESULTS}")
+    told = [counted(len(paths) - len(failed), "picture"), counted(len(results), "code"), counted(cells_found, "cell")]
+    print_line(", ".join(told))
+    print_line(f"predictions  {folder / RESULTS}")
     for kind in [kind for kind, wanted in zip(PICTURES, (overlays, heatmaps), strict=True) if wanted]:
-        console.print(f"{kind:<11}  {folder / kind}")
+        print_line(f"{kind:<11}  {folder / kind}")
     for reason in failed:
-        console.print(f"not read: {reason}", style="red")
+        print_line(f"not read: {reason}")
     return 1 if failed else 0
 
 

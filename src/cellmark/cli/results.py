@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 import cellmark
+from cellmark.cli.printing import print_line, print_wide
 
 LIBRARIES = ("torch", "torchvision", "lightning", "hydra-core", "timm", "albumentations")
 
@@ -51,12 +51,11 @@ def git_revision() -> str | None:
 
 def print_metrics(metrics: Mapping[str, float], title: str) -> None:
     """Prints a table for each split: one row per metric, one column per folder or class."""
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(title)
+    print_line(title)
     for split in ("val", "test"):
         own = {key.removeprefix(f"{split}/"): value for key, value in metrics.items() if key.startswith(f"{split}/")}
         if own:
-            console.print(_table(split, own))
+            print_wide(_table(split, own))
 
 
 def _table(split: str, metrics: Mapping[str, float]) -> Table:

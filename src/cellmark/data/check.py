@@ -69,6 +69,7 @@ def load_root(
     visibility_to_class: Visibility,
     *,
     on_error: Literal["raise", "skip"] = "raise",
+    or_else: str = "",
     **how: Unpack[Reading],
 ) -> list[Folder]:
     """Loads every folder below ``root`` that holds a sound image.
@@ -78,6 +79,7 @@ def load_root(
         visibility_to_class: v -> class index, or None for "not labelled".
         on_error: "raise" refuses a root with any problem; "skip" leaves out the images that have one,
             and logs which and why.
+        or_else: what else the user may do where problems are refused, for the message.
         how: as `read_folder` takes it.
 
     Raises:
@@ -87,10 +89,7 @@ def load_root(
         raise CellmarkError(f"data.on_error is {on_error!r}, not 'raise' or 'skip'")
     folders, problems = check(root, visibility_to_class, **how)
     if problems and on_error == "raise":
-        raise CellmarkError(
-            f"{_summary(root, problems)}\n"
-            "Repair them ('cellmark dataset_check' lists all), or skip these images with data.on_error=skip."
-        )
+        raise CellmarkError(f"{_summary(root, problems)}\nRepair them ('cellmark dataset_check' lists all){or_else}.")
     sound = [folder for folder in folders if folder.images]
     if not sound:
         reason = _summary(root, problems) if problems else f"{root}: its folders hold no image"
@@ -104,7 +103,8 @@ def count(folder: Folder, visibility_to_class: Visibility) -> FolderCounts:
     """Counts the images, codes and cells of a folder."""
     codes = sum(len(image.codes) for image in folder.images)
     indices = [index for index in visibility_to_class.values() if index is not None]
-    labels = np.concatenate([np.empty(0, np.int64), *(cells_of(image, visibility_to_class)[1] for image in folder.images)])
+    found = [cells_of(image, visibility_to_class)[1] for image in folder.images]
+    labels = np.concatenate([np.empty(0, np.int64), *found])
     cells = np.bincount(labels[labels >= 0], minlength=max(indices, default=-1) + 1)
     return FolderCounts(folder.name, len(folder.images), codes, tuple(cells.tolist()), int((labels < 0).sum()))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from cellmark.data import index_store
-from cellmark.data.annotations import Visibility, classes_of, resolve_visibility
+from cellmark.data.annotations import Visibility, resolve_visibility
 from cellmark.data.file_names import FileState, absent, leaves, state_of
 from cellmark.data.image_files import ImageFile, decode_images, find_images
 from cellmark.data.images import list_images
@@ -27,7 +27,6 @@ __all__ = [
     "ANNOTATIONS",
     "Reading",
     "Visibility",
-    "classes_of",
     "read_folder",
     "read_folders",
     "resolve_visibility",

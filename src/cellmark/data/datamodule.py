@@ -73,7 +73,8 @@ class FoldersDataModule(L.LightningDataModule):
     def setup(self, stage: str) -> None:
         """Reads and checks the annotations; the same folders for every stage of a run."""
         if not self.folders:
-            found = load_root(Path(self.root), self.visibility, on_error=self.on_error, cache=True)
+            or_else = ", or skip these images with data.on_error=skip"
+            found = load_root(Path(self.root), self.visibility, on_error=self.on_error, or_else=or_else, cache=True)
             taken = {folder.name for folder in found} & {*self.classes, "all"}
             if taken:
                 raise CellmarkError(f"{self.root}: folder {', '.join(sorted(taken))}: metrics use that name themselves")

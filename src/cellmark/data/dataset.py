@@ -7,11 +7,12 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from cellmark.coordinates import resize_points
-from cellmark.data.annotations import classes_of
+from cellmark.data.annotations import cells_of
 from cellmark.data.batch import cell_pitch
 from cellmark.data.fit import fit_image
 from cellmark.data.images import read_image
 from cellmark.data.records import Folder, ImageRecord, Sample
+from cellmark.data.selection import evenly
 
 Key = tuple[int, int]  # epoch and index: all randomness of a sample hangs on these two and the seed
 
@@ -21,18 +22,15 @@ def load_sample(
 ) -> Sample:
     """Reads one image with its labelled cells and fits both into the network's input."""
     image, scale = fit_image(read_image(record.path), size)
-    points, labels, places = [np.zeros((0, 2))], [np.zeros(0, np.int64)], [np.zeros((0, 2), np.int64)]
-    for number, code in enumerate(record.codes):
-        classes = classes_of(code, visibility_to_class)
-        labelled = np.flatnonzero(classes >= 0)
-        points.append(code.keypoints[labelled, :2])
-        labels.append(classes[labelled])
-        places.append(np.column_stack([np.full_like(labelled, number), labelled]))
+    points, labels = cells_of(record, visibility_to_class)
+    lengths = [len(code.keypoints) for code in record.codes]
+    places = [(number, place) for number, length in enumerate(lengths) for place in range(length)]
+    labelled = labels >= 0
     return Sample(
         image=image,
-        points=resize_points(np.concatenate(points), scale).astype(np.float32),
-        labels=np.concatenate(labels),
-        places=np.concatenate(places),
+        points=resize_points(points[labelled], scale).astype(np.float32),
+        labels=labels[labelled],
+        places=np.array(places, np.int64).reshape(-1, 2)[labelled],
         grids=tuple((code.rows, code.cols) if code.rows and code.cols else None for code in record.codes),
         folder=folder,
         path=record.path,
@@ -77,13 +75,11 @@ def pitches(dataset: CellDataset, most: int = 200) -> np.ndarray:
         dataset: its annotations are read, not its images.
         most: number of images to look at.
     """
-    found = [np.zeros(0, np.float32)]
-    for index in np.unique(np.linspace(0, len(dataset) - 1, most).astype(int)).tolist():
-        _, record = dataset.records[index]
+    found: list[np.ndarray] = [np.zeros(0, np.float32)]
+    for _, record in evenly(dataset.records, most):
         scale = min(dataset.size[0] / record.height, dataset.size[1] / record.width)
-        points = [c.keypoints[classes_of(c, dataset.visibility_to_class) >= 0, :2] for c in record.codes]
-        if points:
-            found.append(scale * cell_pitch(np.concatenate(points), (record.height, record.width)))
+        points, labels = cells_of(record, dataset.visibility_to_class)
+        found.append(scale * cell_pitch(points[labels >= 0], (record.height, record.width)))
     return np.concatenate(found)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cellmark.data.annotations import Visibility, pack_keypoints, parse_code
+from cellmark.data.annotations import Visibility, classes_of, pack_keypoints, parse_code
 from cellmark.data.json_entries import Entry, RepeatedKeys, load_object, printable, shown
 from cellmark.data.records import CATEGORY, Code, Problem
 
@@ -137,6 +137,25 @@ class _Reader:
             self._read_annotation(entry, categories, owners)
             if done % OFTEN == 0:
                 self.told(done, len(annotations))
+        self._compare_codes()
+
+    def _compare_codes(self) -> None:
+        """Of two codes of an image with a cell at exactly one place, one is there twice."""
+        by_image: dict[int, list[Code]] = {}
+        for image_id, code in self.index.codes:
+            by_image.setdefault(image_id, []).append(code)
+        for image_id, codes in by_image.items():
+            if any(picture.reasons for picture in self.by_id[image_id]):
+                continue  # it is left out already, and they may be those of another image
+            taken: dict[tuple[float, float], int] = {}
+            for code in codes if len(codes) > 1 else ():
+                places = code.keypoints[classes_of(code, self.visibility) >= 0, :2].tolist()
+                other = next((taken[x, y] for x, y in places if (x, y) in taken), None)
+                if other is not None:
+                    entry = Entry(self.file, f"annotation {code.id}", {"id": code.id}, self.index.problems)
+                    entry.note(f"has cells at exactly the places of those of annotation {other}")
+                    self._spoil(image_id, [f"{entry.record}: {self.index.problems[-1].reason}"])
+                taken |= dict.fromkeys(((x, y) for x, y in places), code.id)
 
     def _list(self, top: Entry, key: str) -> list[Any] | None:
         value = top.required(key)

@@ -1,54 +1,12 @@
-"""What a data set holds: cells, their classes and their pitch, codes, sizes and contrast, by folder and in all."""
+"""What a folder, or a whole data set, holds: cells, their classes and their pitch, codes, sizes and contrast."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from cellmark.coordinates import resize_points
-from cellmark.data.annotations import CLASSES, Visibility, classes_of
-from cellmark.data.batch import cell_pitch
-from cellmark.data.contrast import Contrast, grey_of, measure_contrast
-from cellmark.data.fit import fit_image
-from cellmark.data.images import read_image
-from cellmark.data.processes import map_in_processes
-from cellmark.data.records import Code, Folder, ImageRecord
-
-FEW_PIXELS = 50_000_000  # to start processes takes longer than to measure as many
-
-OnMeasured = Callable[[int, int], None]  # images measured so far, images in all
 Grid = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class ImageNumbers:
-    """What one image holds.
-
-    Attributes:
-        size: width and height in pixels.
-        cells: labelled cells of each class.
-        not_labelled: keypoints without a class.
-        background: those of them that lie in the image, where a network learns that nothing is there.
-        code_cells: keypoints of each code, labelled or not.
-        grids: rows and columns of each code, None where they are not known.
-        pitch: float32 (N,) pitch at each labelled cell in pixels of the file, see ``cell_pitch``.
-        input_pitch: float32 (N,) the same in pixels of the network's input.
-        contrasts: of each code that has labelled cells of both classes.
-    """
-
-    size: tuple[int, int]
-    cells: tuple[int, ...]
-    not_labelled: int
-    background: int
-    code_cells: tuple[int, ...]
-    grids: tuple[Grid | None, ...]
-    pitch: np.ndarray
-    input_pitch: np.ndarray
-    contrasts: tuple[Contrast, ...]
 
 
 class Spread(NamedTuple):
@@ -154,112 +112,3 @@ _SPREAD = ("median", "p5", "p95")
 def spread_of(values: np.ndarray) -> Spread | None:
     """Median and 5th and 95th percentile, None of nothing."""
     return Spread(*np.percentile(values, (50, 5, 95)).tolist()) if len(values) else None
-
-
-def collect(
-    folders: Sequence[Folder],
-    visibility: Visibility,
-    classes: Sequence[str],
-    size: tuple[int, int],
-    *,
-    workers: int | None = None,
-    on_measured: OnMeasured | None = None,
-) -> tuple[list[Statistics], Statistics]:
-    """Reads and measures every image of some folders.
-
-    Args:
-        folders: with sound images.
-        visibility: v -> class index, or None for "not labelled".
-        classes: names of the classes; contrast is measured where ``black`` and ``white`` are among them.
-        size: height and width of the network's input.
-        workers: processes; None = one for each core, or none besides this one where there is little to measure.
-        on_measured: told after every image.
-
-    Returns:
-        The statistics of each folder, and of all of them.
-    """
-    records = [record for folder in folders for record in folder.images]
-    if workers is None and sum(record.width * record.height for record in records) < FEW_PIXELS:
-        workers = 1
-    work = partial(measure, visibility=dict(visibility), classes=tuple(classes), size=size)
-    numbers: list[ImageNumbers] = []
-    with closing(map_in_processes(work, records, workers)) as measured:
-        for one in measured:
-            numbers.append(one)
-            if on_measured is not None:
-                on_measured(len(numbers), len(records))
-    rest = iter(numbers)
-    parts = [summarise(folder.name, [next(rest) for _ in folder.images], classes) for folder in folders]
-    return parts, summarise("all folders", numbers, classes)
-
-
-def measure(record: ImageRecord, visibility: Visibility, classes: Sequence[str], size: tuple[int, int]) -> ImageNumbers:
-    """Reads one image and measures its cells; the arguments are `collect`'s."""
-    image = read_image(record.path)
-    scale = fit_image(image, size)[1]
-    labels = [classes_of(code, visibility) for code in record.codes]
-    places = [code.keypoints[own >= 0, :2] for code, own in zip(record.codes, labels, strict=True)]
-    points, every = np.concatenate([np.zeros((0, 2)), *places]), np.concatenate([np.zeros(0, np.int64), *labels])
-    pitch = cell_pitch(points, (image.shape[0], image.shape[1]))
-    return ImageNumbers(
-        size=(image.shape[1], image.shape[0]),
-        cells=tuple(np.bincount(every[every >= 0], minlength=len(classes)).tolist()),
-        not_labelled=int((every < 0).sum()),
-        background=sum(_unlabelled_inside(code, own, image) for code, own in zip(record.codes, labels, strict=True)),
-        code_cells=tuple(len(code.keypoints) for code in record.codes),
-        grids=tuple((code.rows, code.cols) if code.rows and code.cols else None for code in record.codes),
-        pitch=pitch,
-        input_pitch=cell_pitch(resize_points(points, scale), size),
-        contrasts=tuple(_contrasts(image, places, labels, pitch, classes)),
-    )
-
-
-def summarise(name: str, numbers: Sequence[ImageNumbers], classes: Sequence[str]) -> Statistics:
-    """Adds up what some images hold, at least one."""
-    contrasts = np.array([contrast for one in numbers for contrast in one.contrasts], np.float64).reshape(-1, 2)
-    cells = np.array([one.cells for one in numbers], np.int64).sum(axis=0)
-    return Statistics(
-        name=name,
-        images=len(numbers),
-        empty=sum(not one.code_cells for one in numbers),
-        cells=dict(zip(classes, cells.tolist(), strict=True)),
-        not_labelled=sum(one.not_labelled for one in numbers),
-        background=sum(one.background for one in numbers),
-        sizes=_counted(one.size for one in numbers),
-        grids=_counted(grid for one in numbers for grid in one.grids),
-        code_cells=np.array([count for one in numbers for count in one.code_cells], np.int64),
-        pitch=np.concatenate([one.pitch for one in numbers]),
-        input_pitch=np.concatenate([one.input_pitch for one in numbers]),
-        contrast=contrasts[:, 0],
-        separability=contrasts[:, 1],
-    )
-
-
-def _contrasts(
-    image: np.ndarray,
-    places: Sequence[np.ndarray],
-    labels: Sequence[np.ndarray],
-    pitch: np.ndarray,
-    classes: Sequence[str],
-) -> Iterable[Contrast]:
-    """Of each code with cells of both classes; ``pitch`` is that of all labelled cells, in order."""
-    if not places or not set(CLASSES) <= set(classes):
-        return
-    pair, grey = (list(classes).index(CLASSES[0]), list(classes).index(CLASSES[1])), grey_of(image)
-    ends = np.cumsum([len(points) for points in places])[:-1]
-    for points, own, distances in zip(places, labels, np.split(pitch, ends), strict=True):
-        if len(points):
-            contrast = measure_contrast(grey, points, own[own >= 0], float(np.median(distances)), pair)
-            if contrast is not None:
-                yield contrast
-
-
-def _unlabelled_inside(code: Code, labels: np.ndarray, image: np.ndarray) -> int:
-    places, far = code.keypoints[labels < 0, :2], (image.shape[1] - 0.5, image.shape[0] - 0.5)
-    return int(((places >= -0.5) & (places < far)).all(axis=1).sum())
-
-
-def _counted(items: Iterable[Any]) -> dict[Any, int]:
-    """How often each comes, the most frequent first, equally frequent ones in the order of their values."""
-    ranked = sorted(Counter(items).items(), key=lambda entry: (-entry[1], entry[0] or ()))
-    return dict(ranked)

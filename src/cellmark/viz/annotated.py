@@ -1,13 +1,13 @@
 """Images with their annotated cells drawn in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
 from cellmark.viz.gallery import Gallery, Picture, shrunk
-from cellmark.viz.overlay import draw_cells
+from cellmark.viz.overlay import draw_cells, legend
 
 COLUMNS, TILE = 4, 384
 OVERVIEW_IMAGES, OVERVIEW_TILE = 4, 256  # each image plain and annotated
@@ -39,18 +39,18 @@ class Annotated:
         return shrunk(draw_cells(self.image, self.points, self.labels))
 
 
-def cells_gallery(folder: str, images: Iterable[Annotated], total: int) -> Gallery:
+def cells_gallery(folder: str, images: Iterable[Annotated], total: int, classes: Sequence[str]) -> Gallery:
     """Some images of a folder of ``total`` ones, with their cells; one after another is held in memory."""
     pictures = [
         Picture(one.drawn(), f"{one.name}: {one.cells} cells", f"{one.name} with its {one.cells} cells marked")
         for one in images
     ]
-    title = f"cells of {len(pictures)} of {total} images"
+    title = f"cells of {len(pictures)} of {total} images ({legend(classes)})"
     note = "A dot at the centre of every labelled cell: in the middle of the cell and in the colour of its class?"
     return Gallery(folder, title, note, pictures, COLUMNS, TILE)
 
 
-def overview_gallery(folders: Iterable[tuple[str, Iterable[Annotated]]]) -> Gallery:
+def overview_gallery(folders: Iterable[tuple[str, Iterable[Annotated]]], classes: Sequence[str]) -> Gallery:
     """A row for each folder, of at most `OVERVIEW_IMAGES` images, each plain and annotated."""
     pictures: list[Picture] = []
     for folder, images in folders:
@@ -61,6 +61,6 @@ def overview_gallery(folders: Iterable[tuple[str, Iterable[Annotated]]]) -> Gall
             row += [plain, Picture(one.drawn(), "", f"{name} with its {one.cells} cells marked")]
         pictures += [*row, *[Picture(None)] * (2 * OVERVIEW_IMAGES - len(row))]
     rows = len(pictures) // (2 * OVERVIEW_IMAGES)
-    title = f"{rows} folders" if rows != 1 else "1 folder"
+    title = f"{rows} folder{'' if rows == 1 else 's'} ({legend(classes)})"
     note = "A row for each folder: images evenly chosen, plain and with their cells."
     return Gallery("", title, note, pictures, 2 * OVERVIEW_IMAGES, OVERVIEW_TILE, rows=True)

@@ -19,6 +19,7 @@ CELL_COLOURS: tuple[Colour, ...] = (
     (160, 60, 200),
     (20, 180, 190),
 )
+_COLOUR_NAMES = ("red", "blue", "green", "orange", "purple", "turquoise")
 _OUTLINE: Colour = (245, 245, 245)
 _READABLE = 512  # pixels of the longer side below which a picture is enlarged
 _RADIUS_OF_PITCH = 0.22
@@ -61,6 +62,12 @@ def draw_cells(
     for place, label in zip(places, np.asarray(labels).reshape(-1)[drawn].tolist(), strict=True):
         _disc(canvas, place, radius, colors[label % len(colors)])
     return canvas
+
+
+def legend(classes: Sequence[str]) -> str:
+    """What the colours of the dots mean, in words: red: black, blue: white."""
+    names = (_COLOUR_NAMES[index % len(_COLOUR_NAMES)] for index in range(len(classes)))
+    return ", ".join(f"{colour}: {name}" for colour, name in zip(names, classes, strict=True))
 
 
 def enlargement(image: np.ndarray) -> int:

@@ -9,19 +9,10 @@ from string import Template
 import cv2
 import numpy as np
 
-from cellmark.data.findings import Finding
-from cellmark.data.statistics import Statistics
+from cellmark.data.survey import Survey
 from cellmark.viz.page_table import facts, folder_facts, legend, spread, statistics_table, terms, text
 
 MOST_PROBLEMS = 50  # that are listed
-
-
-@dataclass(frozen=True)
-class FolderPart:
-    """What is shown of one folder: its numbers, and its galleries as HTML, see `render_gallery`."""
-
-    statistics: Statistics
-    galleries: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -30,56 +21,48 @@ class Page:
 
     Attributes:
         title: of the page.
-        root: the data set as the user named it.
         made: when and by what the page was made.
         settings: name and value of the keys that matter.
-        classes: names of the classes.
-        problems: of the data; the images that they concern are not shown.
-        left_out: number of images that are not shown.
-        findings: what is worth a look.
+        survey: the numbers of all folders; the images that its problems concern are not shown.
         overview: some images of all folders, as HTML.
         charts: the statistics as a picture, light and dark.
-        folders: in order.
-        every: statistics of all folders together.
+        galleries: of each folder in order, as HTML, see `render_gallery`.
     """
 
     title: str
-    root: str
     made: str
     settings: Mapping[str, str]
-    classes: Sequence[str]
-    problems: Sequence[str]
-    left_out: int
-    findings: Sequence[Finding]
+    survey: Survey
     overview: str
     charts: tuple[np.ndarray, np.ndarray]
-    folders: Sequence[FolderPart]
-    every: Statistics
+    galleries: Sequence[Sequence[str]]
 
 
 def render(page: Page) -> str:
     """The whole page as HTML."""
-    anchors = [f"folder-{index}" for index in range(len(page.folders))]
-    names = [part.statistics.name for part in page.folders]
+    survey = page.survey
+    anchors = [f"folder-{index}" for index in range(len(survey.folders))]
+    names = [one.name for one in survey.folders]
     links = {"top": "Summary", "overview": "Overview", "statistics": "Statistics"} | dict(
         zip(anchors, names, strict=True)
     )
     sections = [
-        _section("overview", "Overview", legend(page.classes) + page.overview),
+        _section("overview", "Overview", legend(survey.classes) + page.overview),
         _section("statistics", "Statistics", _statistics(page, anchors)),
     ]
-    for index, (anchor, part) in enumerate(zip(anchors, page.folders, strict=True)):
-        own = [finding.text for finding in page.findings if finding.folder == index]
-        sections.append(_section(anchor, part.statistics.name, _folder(part, own)))
+    for index, galleries in enumerate(page.galleries):
+        own = [finding.text for finding in survey.findings if finding.folder == index]
+        content = folder_facts(survey.folders[index]) + _notice(own) + "".join(galleries)
+        sections.append(_section(anchors[index], names[index], content))
     template = Template(files("cellmark.viz").joinpath("page.html").read_text("utf-8"))
     return template.substitute(
         title=text(page.title),
-        root=text(page.root),
+        root=text(survey.root),
         made=text(page.made),
         settings="".join(f"<span>{text(name)} <b>{text(value)}</b></span>" for name, value in page.settings.items()),
         navigation="".join(f"<li><a href='#{anchor}'>{text(name)}</a></li>" for anchor, name in links.items()),
-        notices=_problems(page.problems, page.left_out) + _findings(page, anchors),
-        facts=_facts(page),
+        notices=_problems(survey.problems, survey.left_out) + _findings(survey, anchors),
+        facts=_facts(survey),
         sections="\n".join(sections),
         footer="Everything on this page is in this file. The same numbers for programs: statistics.json, beside it.",
     )
@@ -89,11 +72,11 @@ def _section(anchor: str, title: str, content: str) -> str:
     return f"<section class='card' id='{anchor}'><h2>{text(title)}</h2>{content}</section>"
 
 
-def _facts(page: Page) -> str:
-    every = page.every
+def _facts(survey: Survey) -> str:
+    every = survey.every
     return facts(
         {
-            "folders": f"{len(page.folders):,}",
+            "folders": f"{len(survey.folders):,}",
             "images": f"{every.images:,}",
             "codes": f"{every.codes:,}",
             "cells": f"{sum(every.cells.values()):,}",
@@ -114,16 +97,15 @@ def _problems(problems: Sequence[str], left_out: int) -> str:
     return f"<div class='notice bad'>{told}<details><summary>Show</summary>{listed}{rest}</details></div>"
 
 
-def _findings(page: Page, anchors: Sequence[str]) -> str:
-    if not page.findings:
-        return ""
-    names = [text(part.statistics.name) for part in page.folders]
-    items = [f"<a href='#{anchors[folder]}'>{names[folder]}</a>: {text(told)}" for folder, told in page.findings]
-    return f"<div class='notice'><strong>Worth a look</strong>{_list(items)}</div>"
+def _findings(survey: Survey, anchors: Sequence[str]) -> str:
+    names = [text(one.name) for one in survey.folders]
+    items = [f"<a href='#{anchors[folder]}'>{names[folder]}</a>: {text(told)}" for folder, told in survey.findings]
+    return f"<div class='notice'><strong>Worth a look</strong>{_list(items)}</div>" if items else ""
 
 
 def _statistics(page: Page, anchors: Sequence[str]) -> str:
-    table = statistics_table([part.statistics for part in page.folders], page.every, anchors)
+    every = page.survey.every
+    table = statistics_table(page.survey.folders, every, anchors)
     light, dark = (_png(chart) for chart in page.charts)
     chart = (
         "<div class='wide'><figure class='chart'><picture>"
@@ -131,12 +113,11 @@ def _statistics(page: Page, anchors: Sequence[str]) -> str:
         f"<img src='{light}' alt='Classes, pitch and contrast of every folder; the numbers are in the table above'>"
         "</picture></figure></div>"
     )
-    return table + terms(page.every) + chart
+    return table + terms(every) + chart
 
 
-def _folder(part: FolderPart, findings: Sequence[str]) -> str:
-    notice = f"<div class='notice'>{_list([text(finding) for finding in findings])}</div>" if findings else ""
-    return folder_facts(part.statistics) + notice + "".join(part.galleries)
+def _notice(findings: Sequence[str]) -> str:
+    return f"<div class='notice'>{_list([text(finding) for finding in findings])}</div>" if findings else ""
 
 
 def _list(items: Sequence[str]) -> str:

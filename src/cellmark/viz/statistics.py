@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cellmark.data.findings import LEAST_PITCH
+from cellmark.data.selection import evenly
 from cellmark.data.statistics import Statistics
 from cellmark.viz.overlay import CELL_COLOURS
 
@@ -18,6 +19,7 @@ WIDTH, ROW, RIM, DPI = 16.0, 1.0, 1.15, 100  # inches: of the figure, of a row, 
 BINS = 40
 ROOMY = 0.58  # share of a class from which its bar has room for its text; on the right of a shorter one there is
 LONGEST = 24  # letters of a folder's name
+MOST_ROWS = 30  # folders that are drawn, each in about a tenth of a second
 _TOP = 0.72  # share of a row's height that histograms take; their medians are written above
 _MEDIAN = "#e0851a"
 MOST = 99.5  # percentile of the pitch up to which the diagrams reach
@@ -38,7 +40,8 @@ Row = Callable[[Axes, Statistics], None]
 def draw_statistics(folders: Sequence[Statistics], every: Statistics, *, dark: bool = False) -> np.ndarray:
     """Draws the classes, the pitch at the network's input, the contrast and the separability of every folder.
 
-    The last row shows all folders together. Contrast and separability are left out where none was measured.
+    The last row shows all folders together. Contrast and separability are left out where none was measured. Of more
+    than `MOST_ROWS` folders some are drawn, evenly chosen, and the picture says so.
 
     Args:
         folders: their statistics, top to bottom.
@@ -48,16 +51,16 @@ def draw_statistics(folders: Sequence[Statistics], every: Statistics, *, dark: b
     Returns:
         uint8 (H, 1600, 3) RGB.
     """
-    ink, rows = _DARK if dark else _LIGHT, [*folders, every]
+    ink, rows = _DARK if dark else _LIGHT, [*evenly(folders, MOST_ROWS), every]
     columns = _columns(every, ink)
     figure = Figure((WIDTH, len(rows) * ROW + RIM), dpi=DPI, facecolor=ink.paper)
     canvas: Any = FigureCanvasAgg(figure)  # without pyplot, see curves.py
     height = figure.get_figheight()
-    grid: Any = figure.subplots(len(rows), len(columns), sharex="col", squeeze=False)
+    grid: Any = figure.subplots(len(rows), len(columns), squeeze=False)
     figure.subplots_adjust(0.15, 0.6 / height, 0.985, 1 - 0.55 / height, wspace=0.12, hspace=0.28)
     for line, one in zip(grid, rows, strict=True):
         for axes, (_, draw) in zip(line, columns.items(), strict=True):
-            _style(axes, ink)
+            _style(axes, ink, numbered=one is every)
             draw(axes, one)
         name, weight = (one.name, "bold") if one is every else (_short(one.name), "normal")
         place = line[0].get_position()
@@ -65,13 +68,19 @@ def draw_statistics(folders: Sequence[Statistics], every: Statistics, *, dark: b
                     weight=weight, parse_math=False)  # fmt: skip
     for axes, title in zip(grid[0], columns, strict=True):
         axes.set_title(title, fontsize=11, color=ink.text, pad=9, loc="left", parse_math=False)
-    note = f"Orange: median. Dashed: {LEAST_PITCH:g} px, below which peaks may merge"
-    note += "; no contrast." if len(every.contrast) else "."
-    figure.text(0.15, 0.14 / height, note, va="center", color=ink.text, fontsize=9)
+    figure.text(0.15, 0.14 / height, _note(len(folders), every), va="center", color=ink.text, fontsize=9)
     with warnings.catch_warnings():  # names in letters that the font does not have are drawn as boxes
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def _note(folders: int, every: Statistics) -> str:
+    note = f"Orange: median. Dashed: {LEAST_PITCH:g} px, below which peaks may merge"
+    note += "; no contrast." if len(every.contrast) else "."
+    if folders > MOST_ROWS:
+        note += f" {MOST_ROWS} of {folders} folders, evenly chosen, and all together; the others are not drawn."
+    return note
 
 
 def _columns(every: Statistics, ink: _Ink) -> dict[str, Row]:
@@ -125,11 +134,11 @@ def _histogram(axes: Axes, values: np.ndarray, edges: np.ndarray, ink: _Ink, lim
     axes.text(0.995, 0.98, label, transform=axes.transAxes, ha="right", va="top", fontsize=9, color=ink.text)
 
 
-def _style(axes: Axes, ink: _Ink) -> None:
+def _style(axes: Axes, ink: _Ink, numbered: bool) -> None:
     axes.set_facecolor(ink.paper)
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.tick_params(colors=ink.text, labelsize=9, length=3)
+    axes.tick_params(colors=ink.text, labelsize=9, length=3, labelbottom=numbered)
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(ink.faint)

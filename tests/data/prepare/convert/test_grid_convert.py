@@ -186,6 +186,13 @@ def in_grids(name: str, edit: Callable[[Json], Any], *expected: tuple[str, str],
 
 
 GRIDLESS = ("positions.json", "annotation 12", "no grid: in grids.json 1.png has none")
+
+
+def elsewhere(content: Json) -> list[float]:
+    """The keypoints of the second annotation, nearer to the corner of the image."""
+    return [value if value == 2 else value / 2 for value in content["annotations"][1]["keypoints"]]
+
+
 UNDECIDABLE = ("annotation 12", "undecidable: no two adjacent outer sides are all 1 or all 0")
 SIZE = "the grid has 9 x 10 = 90 cells, but there are 100 keypoints in annotation 12 of positions.json"
 
@@ -248,7 +255,7 @@ TABLE = [
             ("positions.json", "annotation 90", "no grid: in grids.json the grids of 1.png are 12, 91"),
             ("grids.json", "annotation 91", "a grid without positions: the positions of 1.png are 12, 90"),
         ),
-        positions=lambda c: c["annotations"].append({**c["annotations"][1], "id": 90}),
+        positions=lambda c: c["annotations"].append({**c["annotations"][1], "id": 90, "keypoints": elsewhere(c)}),
         grids=lambda c: c["annotations"].append({**c["annotations"][1], "id": 91}),
     ),
     Broken("rows and columns differ",

@@ -4,8 +4,7 @@ All points of an image file become one annotation, as CSV does not say which cod
 direction the codes of an image are joined, and keypoints without a class are left out.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -93,9 +92,8 @@ def coco_to_csv(
     for name, record in source.records.items():
         points, labels = cells_of(record, visibility_to_class)
         known = labels >= 0
-        if reasons := list(_against_csv(name, points[known])):
-            entry = f"image {record.id} ({printable(name)[:200]})"
-            problems += [Problem(coco, entry, reason, record.id) for reason in reasons]
+        if reason := _against_name(name):
+            problems.append(Problem(coco, f"image {record.id} ({printable(name)[:200]})", reason, record.id))
             continue
         pictures[name] = record.path
         skipped += int((~known).sum())
@@ -151,15 +149,10 @@ def _notes(found: CsvPoints) -> list[str]:
     return notes
 
 
-def _against_csv(name: str, points: np.ndarray) -> Iterator[str]:
-    """Why CSV cannot say what an image with cells at points (N, 2) is called and where they are."""
+def _against_name(name: str) -> str | None:
+    """Why CSV cannot say what an image is called."""
     try:
         name.encode()
     except UnicodeEncodeError as error:
-        yield f"file_name cannot be written as UTF-8, which CSV needs: {error.reason} at character {error.start}"
-    counts = Counter(map(tuple, points.tolist()))
-    again = [place for place, count in counts.items() if count > 1]
-    if again:
-        (x, y), more = again[0], len(again) - 1
-        others = f" and {more} other places" if more else ""
-        yield f"several cells at ({x:g}, {y:g}){others}: CSV needs one each"
+        return f"file_name cannot be written as UTF-8, which CSV needs: {error.reason} at character {error.start}"
+    return None
