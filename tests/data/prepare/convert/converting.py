@@ -1,0 +1,27 @@
+"""Converting grids in tests."""
+
+from pathlib import Path
+from typing import Any
+
+from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
+from cellmark.data.prepare.convert.converted import Converted, write_converted
+from cellmark.data.prepare.convert.grid_convert import convert_grids
+from cellmark.files import new_folder
+from tests.data.prepare.convert.raw import Json
+
+MEANING = resolve_visibility(VISIBILITY, CLASSES)
+
+
+def convert(folder: Path, meaning=MEANING, classes=CLASSES) -> Converted:
+    return convert_grids(folder / "positions.json", folder / "grids.json", meaning, classes)
+
+
+def written(converted: Converted, target: Path, **options: Any) -> Path:
+    with new_folder(target) as root:
+        write_converted(converted, root, lambda *_: None, **options)
+    return target
+
+
+def codes(converted: Converted) -> dict[int, Json]:
+    assert isinstance(converted.content, dict)
+    return {entry["id"]: entry for entry in converted.content["annotations"]}
