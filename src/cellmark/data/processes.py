@@ -2,9 +2,10 @@
 
 import os
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import TypeVar
@@ -40,7 +41,9 @@ def map_in_processes(
     # spawn: a fork of a process that holds threads of other libraries may hang
     with ProcessPoolExecutor(count, get_context("spawn"), _prepare) as pool:
         try:
-            yield from pool.map(work, jobs, chunksize=max(1, min(16, len(jobs) // (4 * count))))
+            with _deaf_children():
+                results = pool.map(work, jobs, chunksize=max(1, min(16, len(jobs) // (4 * count))))
+            yield from results
         except BrokenProcessPool as error:
             raise CellmarkError(
                 "a working process died, perhaps for want of memory; fewer of them (workers=1) need less"
@@ -49,10 +52,25 @@ def map_in_processes(
             pool.shutdown(cancel_futures=True)  # else the end of every job is waited for, even after an error
 
 
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes that are started within the block never hear of Ctrl-C, not even while they start.
+
+    It reaches every process of a terminal, and the caller ends the others; it hears of it after the block.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by new processes
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _prepare() -> None:
     """Makes a worker one that takes one core, and ends when the caller does."""
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the caller ends the others
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     Thread(target=_end_with_caller, daemon=True).start()
 
