@@ -192,7 +192,7 @@ def test_what_the_system_refuses_is_told_without_a_traceback(tmp_path):
 
 
 def test_a_reader_that_has_seen_enough_ends_the_verb_quietly(tmp_path):
-    root = write_plain_folders(tmp_path / "root", folders=40, images=1)
+    root = write_plain_folders(tmp_path / "root", folders=400, images=1)  # more than a pipe holds
     command = f"{sys.executable} -m cellmark.cli.main dataset_check data.root={root} format=json | head -c 1"
     answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=120)
     assert answer.stdout == "{" and answer.stderr == ""

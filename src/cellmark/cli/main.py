@@ -63,9 +63,6 @@ def main(verb: str | None = None) -> None:
     except KeyboardInterrupt:
         print(f"cellmark {verb}: interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # whoever reads the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
 
 
 def _terminate(*_: object) -> None:
@@ -136,8 +133,10 @@ def _hydra_main(verb: str) -> None:
             config.output_dir = HydraConfig.get().runtime.output_dir
         try:
             statuses.append(run_verb(verb, config))
-        except BrokenPipeError:
-            raise
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            statuses.append(128 + signal.SIGPIPE)
         except (CellmarkError, InstantiationException, OSError) as error:
             Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {verb}: {escape(_told(error))}")
             statuses.append(1)
