@@ -138,7 +138,8 @@ def _hydra_main(verb: str) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             statuses.append(128 + signal.SIGPIPE)
         except (CellmarkError, InstantiationException, OSError) as error:
-            Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {verb}: {escape(_told(error))}")
+            console = Console(stderr=True, soft_wrap=True, highlight=False)
+            console.print(f"[bold red]error:[/] {verb}: {escape(_told(error))}")
             statuses.append(1)
 
     job()

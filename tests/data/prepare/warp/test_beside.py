@@ -219,6 +219,23 @@ def test_an_error_while_files_take_their_places_leaves_whole_folders(root: Path,
     assert warp(root, seed=3).variants == 4
 
 
+def test_an_error_after_the_coco_file_is_in_place_takes_nothing_back(root: Path, monkeypatch: pytest.MonkeyPatch):
+    replace = Path.replace
+
+    def failing(path: Path, target: Path) -> Path:
+        done = replace(path, target)
+        if target == root / "fold0" / "annotations.json":
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(KeyboardInterrupt):
+        warp(root)
+    monkeypatch.undo()
+    assert [len(folder.images) for folder in load_root(root, MEANING)] == [6, 2]  # sound, one folder complete
+    assert warp(root).variants == 4
+
+
 def test_names_are_compared_as_the_file_system_does(root: Path, tmp_path: Path):
     values = coco(root, "fold0")
     (root / "fold0" / "001.png").rename(root / "fold0" / "curved_000.png")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cellmark.data.prepare.output import copy_pictures
 from cellmark.data.prepare.warp.entries import Variant, with_variants
 from cellmark.data.prepare.warp.pictures import write_pictures
 from cellmark.data.prepare.warp.plan import FolderPlan, Request, plan_root
@@ -102,7 +103,9 @@ def write_new_root(source: Path, target: Path, request: Request, workers: int | 
     plans = plan_root(source, request)
     with new_folder(target) as root:
         targets = [root / plan.folder.name for plan in plans]
-        _copy(plans, targets)
+        with progress_bar() as update:
+            for plan, folder in zip(plans, targets, strict=True):
+                copy_pictures({plan.names[one.id]: one.path for one in plan.folder.images}, folder, update)
         made = list(write_pictures(plans, targets, request, workers))
         for plan, folder, variants in zip(plans, targets, made, strict=True):
             if variants:
@@ -111,14 +114,6 @@ def write_new_root(source: Path, target: Path, request: Request, workers: int | 
                 copy_file(plan.file, folder / plan.file.name)
                 plan.check_unchanged()
     return _counted(plans, plans, made, request)
-
-
-def _copy(plans: Sequence[FolderPlan], targets: Sequence[Path]) -> None:
-    with progress_bar() as update:
-        for plan, target in zip(plans, targets, strict=True):
-            for done, record in enumerate(plan.folder.images, start=1):
-                copy_file(record.path, target / plan.names[record.id])
-                update(f"copying {plan.folder.name}", done, len(plan.folder.images))
 
 
 def _refuse_others(plan: FolderPlan, scratch: Path) -> None:
@@ -130,7 +125,7 @@ def _refuse_others(plan: FolderPlan, scratch: Path) -> None:
 
 
 def _move_in(plan: FolderPlan, scratch: Path) -> None:
-    """The pictures first: a COCO file never names one that is not there. After an error none of them is there."""
+    """The pictures first: a COCO file never names one that is not there. After an error all or none are there."""
     moved: list[Path] = []
     try:
         for name in plan.new_names():
@@ -138,11 +133,13 @@ def _move_in(plan: FolderPlan, scratch: Path) -> None:
             if not target.exists():
                 moved.append(target)
             (scratch / name).replace(target)
+        plan.check_unchanged()
         _keep_original(plan.file, scratch)
         (scratch / plan.file.name).replace(plan.file.resolve())
-    except BaseException:
-        for target in moved:
-            target.unlink(missing_ok=True)
+    except BaseException:  # Ctrl-C, too
+        if (scratch / plan.file.name).exists():  # else the COCO file that names the pictures is in its place already
+            for target in moved:
+                target.unlink(missing_ok=True)
         raise
 
 
