@@ -1,5 +1,6 @@
 # make demo   environment, data, training, evaluation, prediction
 # make test   lint, types and tests in the same environment
+# make docs   the documentation as a site in outputs/site; docs-serve shows it while it is written
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -13,7 +14,7 @@ RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 CKPT = $(RUN)/train/checkpoints/best.ckpt
 HELD_OUT := 6_dirty_blurred
 
-.PHONY: demo test install benchmark
+.PHONY: demo test install benchmark docs docs-serve
 install: $(READY)
 
 # Made again when the requirements change. constraints.txt pins versions that were tested together.
@@ -42,3 +43,10 @@ test: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python scripts/benchmark.py
+
+docs: $(READY)
+	$(BIN)/python -m mkdocs build --strict
+	@echo "open outputs/site/index.html"
+
+docs-serve: $(READY)
+	$(BIN)/python -m mkdocs serve

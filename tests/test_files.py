@@ -1,10 +1,13 @@
 import fcntl
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from cellmark.errors import CellmarkError
-from cellmark.files import copy_file, new_folder, refuse_overlap, scratch_folder, write_bytes, write_json
+from cellmark.files import copy_file, locked, new_folder, refuse_overlap, scratch_folder, write_bytes, write_json
 
 
 @pytest.fixture
@@ -90,3 +93,32 @@ def test_json_without_numbers_that_it_cannot_say(tmp_path):
     with pytest.raises(CellmarkError, match=r"a\.json: cannot be written as JSON"):
         write_json(tmp_path / "a.json", {"score": float("inf")})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_ends_with_its_process_although_forked_ones_go_on(tmp_path):
+    code = f"""
+import multiprocessing, os, pathlib, sys, time
+from cellmark.files import locked
+with locked(pathlib.Path({str(tmp_path)!r})):
+    multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,)).start()
+    print("locked", flush=True)
+    time.sleep(30)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout.readline() == b"locked\n"
+    try:
+        with pytest.raises(BlockingIOError), locked(tmp_path):
+            pass
+        process.kill()
+        process.wait()
+        with locked(tmp_path) as certain:
+            assert certain
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
+
+
+def test_who_only_looks_does_not_keep_others_from_looking(tmp_path):
+    with locked(tmp_path, shared=True), locked(tmp_path, shared=True):
+        with pytest.raises(BlockingIOError), locked(tmp_path):
+            pass

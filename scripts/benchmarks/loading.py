@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from benchmarks.timing import Row, milliseconds
-from cellmark.cli.main import config_folder
+from cellmark.cli.configs import config_folder
 from cellmark.data.augment import Augment
 from cellmark.data.batch import Batch, collate
 from cellmark.data.check import load_root

@@ -8,7 +8,8 @@ The map, in the direction in which data flows:
 * ``models``: network = backbone + decoder + heads, image -> named maps.
 * ``losses``, ``metrics``: what training minimises, what it is judged by.
 * ``tasks``: the LightningModule that joins all of the above.
-* ``callbacks``: what happens around a training: checkpoints, pictures, curves, energy.
+* ``callbacks``, ``loggers``: what happens around a training: checkpoints, pictures, curves, energy, ``metrics.csv``.
+* ``runs``: run folders: what a training leaves in them, several of them side by side, the folds of a cross-validation.
 * ``viz``: arrays in, pictures out.
 * ``cli``: one file per verb of the ``cellmark`` command.
 """

@@ -19,20 +19,28 @@ try:
 except ImportError:  # not on Windows, where folders of killed processes are left to the user
     fcntl = None  # type: ignore[assignment]
 
+_HANDLES: set[int] = set()  # of locked folders
 _LONGEST = 100  # letters of a name that temporary names repeat: file systems allow 255 bytes
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes ``content`` under a temporary name beside ``path``, then renames it."""
+    with partial_file(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def partial_file(path: Path) -> Iterator[Path]:
+    """Yields an empty file beside ``path`` to write to, that takes its name when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:_LONGEST]}.", suffix=".partial", dir=path.parent)
+    os.close(handle)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        yield Path(name)
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException as error:
-        if isinstance(error, OSError) and error.filename is None:  # the disk is full: of which file?
+        if isinstance(error, OSError) and error.filename in (None, name):  # the disk is full: of which file?
             error.filename = str(path)
         Path(name).unlink(missing_ok=True)
         raise
@@ -153,8 +161,12 @@ def _make_folder(parent: Path, prefix: str, suffix: str) -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[bool]:
+def locked(folder: Path, *, shared: bool = False) -> Iterator[bool]:
     """Within the block no other process that asks has the folder; the lock ends with the process, even when killed.
+
+    Args:
+        folder: to lock.
+        shared: let others have it who ask for no more: to see whether somebody works in it.
 
     Yields:
         False where the system knows no locks, so that nothing is certain.
@@ -169,18 +181,31 @@ def locked(folder: Path) -> Iterator[bool]:
         handle = os.open(folder, os.O_RDONLY)
     except FileNotFoundError as error:
         raise BlockingIOError(f"{folder} is gone") from error
+    _HANDLES.add(handle)
     try:
-        certain = _lock(handle)
+        certain = _lock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         if certain and not (folder.exists() and os.path.samestat(os.fstat(handle), folder.stat())):
             raise BlockingIOError(f"{folder} is gone")
         yield certain
     finally:
+        _HANDLES.discard(handle)
         os.close(handle)
 
 
-def _lock(handle: int) -> bool:
+def _let_go() -> None:
+    """A forked process has the locks too, and would keep them when the one that it comes from is killed."""
+    for handle in _HANDLES:
+        os.close(handle)
+    _HANDLES.clear()
+
+
+if fcntl is not None:
+    os.register_at_fork(after_in_child=_let_go)
+
+
+def _lock(handle: int, kind: int) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
     except OSError:  # a file system without locks

@@ -20,6 +20,7 @@ from cellmark.callbacks.curves import MetricCurves
 from cellmark.callbacks.pictures import PredictionPictures
 from cellmark.data.batch import Batch
 from cellmark.data.images import read_image
+from cellmark.data.sampling import EpochSampler, SharedBatches
 from cellmark.errors import CellmarkError
 from cellmark.heatmaps.codec import Peaks
 from cellmark.tasks.checkpoint import load_checkpoint
@@ -83,7 +84,7 @@ def test_tensorboard_gets_the_same_pictures(run):
     events.Reload()
     for kind in ("fixed", "worst"):
         found = events.Images(f"predictions/{kind}")
-        assert [event.step for event in found] == [3, 9, 12]
+        assert [event.step for event in found] == [2, 8, 11]  # that of the last batch, as of the scalars of the epoch
         for event, epoch in zip(found, (1, 3, 4), strict=True):
             shown = cv2.imdecode(np.frombuffer(event.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
             np.testing.assert_array_equal(shown, read_image(done.folder / f"predictions/epoch-{epoch:04d}-{kind}.png"))
@@ -162,7 +163,7 @@ def batch_of(errors, start):
 
 
 def fake_trainer(total, batch_size, **changes):
-    loader = DataLoader(list(range(total)), batch_size=batch_size)
+    loader = DataLoader([0] * total, batch_sampler=SharedBatches(EpochSampler(total), batch_size))
     state = {
         "state": SimpleNamespace(fn=TrainerFn.FITTING),
         "sanity_checking": False,
@@ -178,9 +179,9 @@ def fake_trainer(total, batch_size, **changes):
 
 def show(callback, trainer, errors, batch_size):
     callback.on_validation_epoch_start(trainer, None)
-    for start in range(0, len(errors), batch_size):
+    for number, start in enumerate(range(0, len(errors), batch_size)):
         batch, outputs = batch_of(errors[start : start + batch_size], start)
-        callback.on_validation_batch_end(trainer, None, outputs, batch, 0)
+        callback.on_validation_batch_end(trainer, None, outputs, batch, number)
         assert len(callback._heap) <= callback.worst
     callback.on_validation_epoch_end(trainer, None)
 

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 import cellmark
 from cellmark.cli import configure
-from cellmark.cli.main import config_folder
+from cellmark.cli.configs import config_folder
 from cellmark.cli.questions import QUESTIONS, explanation, read_questions
 from cellmark.errors import CellmarkError
 from cellmark.losses.mse import MSELoss

@@ -9,7 +9,7 @@ import threading
 import pytest
 from omegaconf import OmegaConf
 
-from cellmark.cli.main import config_folder
+from cellmark.cli.configs import config_folder
 from tests.cli.test_configure import written
 from tests.cli.test_main import options
 

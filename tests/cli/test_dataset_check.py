@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cellmark.cli.main import run_verb
+from cellmark.cli.job import run_verb
 from cellmark.errors import CellmarkError
 from tests.cli.test_main import composed
 from tests.data.broken import IMAGES, TABLE, edit, sound_folder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cellmark.cli.main import run_verb
+from cellmark.cli.job import run_verb
 from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
 from cellmark.data.check import load_root
 from cellmark.data.prepare.convert.grids import UNDECIDABLE

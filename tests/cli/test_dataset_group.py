@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cellmark.cli.main import run_verb
+from cellmark.cli.job import run_verb
 from cellmark.data.annotations import CLASSES, VISIBILITY, resolve_visibility
 from cellmark.data.check import load_root
 from cellmark.data.coco import read_folder

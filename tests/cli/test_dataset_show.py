@@ -5,7 +5,8 @@ import pytest
 from hydra.utils import instantiate
 
 from cellmark.cli import dataset_show
-from cellmark.cli.main import config_folder, run_verb
+from cellmark.cli.configs import config_folder
+from cellmark.cli.job import run_verb
 from cellmark.data.batch import MIN_ROWS
 from cellmark.data.check import load_root
 from cellmark.data.dataset import load_sample

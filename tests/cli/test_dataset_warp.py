@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cellmark.cli.main import run_verb
+from cellmark.cli.job import run_verb
 from cellmark.errors import CellmarkError
 from tests.cli.test_main import composed
 from tests.conftest import write_plain_folders

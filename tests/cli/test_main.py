@@ -10,7 +10,9 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from cellmark.cli import main as cli
+from cellmark.cli.configs import config_folder, refuse_unknown_keys, register_resolvers
 from cellmark.cli.help import help_text
+from cellmark.cli.job import run_verb
 from cellmark.errors import CellmarkError
 from tests.conftest import write_plain_folders
 
@@ -30,19 +32,19 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def composed(verb, *overrides):
-    cli.register_resolvers()
+    register_resolvers()
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(cli.config_folder()), version_base="1.3"):
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
         return compose(verb, list(overrides))
 
 
 def options(group):
-    return sorted(path.stem for path in (cli.config_folder() / group).glob("*.yaml"))
+    return sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
 
 
 def test_every_verb_has_a_config_a_module_and_a_script():
     for verb in cli.VERBS:
-        assert (cli.config_folder() / f"{verb}.yaml").is_file()
+        assert (config_folder() / f"{verb}.yaml").is_file()
         assert (CHECKOUT / "scripts" / f"{verb}.py").is_file()
         assert (Path(cli.__file__).parent / f"{verb}.py").is_file()
         composed(verb)
@@ -65,7 +67,7 @@ def test_every_config_builds_what_it_names(group, option, tmp_path):
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_experiment_composes(experiment):
     config = composed("train", f"experiment={experiment}", "data.root=x")
-    cli.refuse_unknown_keys("train", config)
+    refuse_unknown_keys("train", config)
 
 
 REPORT = {  # every number that the report states of its trainings
@@ -110,7 +112,7 @@ def test_the_reports_trainings_parameter_by_parameter(number):
     ("settings", "reason"),
     [
         (["loss=penalty_reduced_focal_embedding", "mode=unified"], "at least 2 classes, the mode has"),
-        (["trainer.devices=2", "trainer.accelerator=cpu"], "trainings run in one process for now"),
+        (["trainer.devices=2", "trainer.accelerator=cpu", "+trainer.strategy=ddp_spawn"], "in a way of its own"),
         (["optimizer.lr=1e30", "trainer.max_epochs=3", "data.size=[64,64]"], "diverged: its loss is"),
     ],
 )
@@ -123,18 +125,18 @@ def test_trainings_that_cannot_work_end_with_the_reason(settings, reason, plain_
         "callbacks.curves=null",
     ]
     with pytest.raises(CellmarkError, match=reason):
-        cli.run_verb("train", composed("train", *data, *quick, *settings))
+        run_verb("train", composed("train", *data, *quick, *settings))
 
 
 def test_a_key_that_nothing_reads_is_an_error():
     config = composed("predict", "input=a", "ckpt=b", "+colour=red")
     with pytest.raises(CellmarkError, match="nothing reads the key colour"):
-        cli.run_verb("predict", config)
+        run_verb("predict", config)
 
 
 def test_needed_keys_are_named():
     with pytest.raises(CellmarkError, match=r"needs ckpt=\.\.\. input=\.\.\."):
-        cli.run_verb("predict", composed("predict"))
+        run_verb("predict", composed("predict"))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_needed_keys_are_named():
 def test_a_key_inside_a_group_that_nothing_reads_is_an_error(override, plain_root, tmp_path):
     config = composed("train", f"data.root={plain_root}", "data.val_folder=0", f"output_dir={tmp_path}", override)
     with pytest.raises(Exception, match="unexpected keyword argument"):
-        cli.run_verb("train", config)
+        run_verb("train", config)
     assert not (tmp_path / "summary.json").exists()
 
 
@@ -161,11 +163,11 @@ def test_the_command_lists_its_verbs():
 
 @pytest.mark.parametrize("verb", cli.VERBS)
 def test_help_shows_every_key_with_its_comment(verb):
-    told, config = help_text(verb, cli.config_folder()), composed(verb)
+    told, config = help_text(verb, config_folder()), composed(verb)
     assert told.startswith(f"usage: cellmark {verb} key=value")
     for key in OmegaConf.to_container(config):
         assert f"\n{key}:" in told or f"\n{key}=" in told, key
-    file = (cli.config_folder() / f"{verb}.yaml").read_text()
+    file = (config_folder() / f"{verb}.yaml").read_text()
     for line in file.splitlines():
         if "  #" in line and not line.startswith("  -"):
             assert line in told
@@ -200,9 +202,10 @@ def test_a_reader_that_has_seen_enough_ends_the_verb_quietly(tmp_path):
 
 def test_a_used_run_folder_is_left_as_it_is(tmp_path):
     (tmp_path / "run/.hydra").mkdir(parents=True)
+    (tmp_path / "run/.hydra/config.yaml").touch()
     answer = call("train", "data.root=x", "output_dir=run", folder=tmp_path)
     assert answer.returncode == 1 and "already holds a run" in answer.stderr
-    assert [path.name for path in (tmp_path / "run").rglob("*")] == [".hydra"]
+    assert [path.name for path in (tmp_path / "run").rglob("*")] == [".hydra", "config.yaml"]
 
 
 def test_a_failing_job_does_not_end_a_sweep(tmp_path):
@@ -218,4 +221,4 @@ def test_a_failing_job_does_not_end_a_sweep(tmp_path):
 def test_keys_beside_the_groups_are_checked_too(verb, override):
     key = override[1:].partition("=")[0].removesuffix(".speed")
     with pytest.raises(CellmarkError, match=f"nothing reads the key {key}"):
-        cli.run_verb(verb, composed(verb, override))
+        run_verb(verb, composed(verb, override))

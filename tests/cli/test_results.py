@@ -1,4 +1,5 @@
-from cellmark.cli.results import print_metrics, summary
+from cellmark.cli.results import print_metrics
+from cellmark.runs.summary import summary
 
 
 def test_every_split_class_and_folder_is_printed(capsys):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cellmark.cli.main import run_verb
+from cellmark.cli.job import run_verb
 from cellmark.errors import CellmarkError
 from tests.cli.test_main import composed
 

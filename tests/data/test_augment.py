@@ -7,12 +7,13 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
-from cellmark.cli.main import config_folder
+from cellmark.cli.configs import config_folder
 from cellmark.data.augment import REPLACED, Augment
 from cellmark.data.augmentation.blur import MotionBlur
 from cellmark.data.augmentation.noise import GaussNoise
 from cellmark.data.check import load_root
-from cellmark.data.dataset import CellDataset, EpochSampler
+from cellmark.data.dataset import CellDataset
+from cellmark.data.sampling import EpochSampler
 from cellmark.errors import CellmarkError
 
 from .blobs import blob_sample, sample_of

@@ -8,7 +8,7 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from cellmark.cli.main import config_folder
+from cellmark.cli.configs import config_folder
 from cellmark.data.augment import EXACT, Augment
 from cellmark.data.augmentation.projective import Perspective, Rotation, Scale, Shift
 from cellmark.data.augmentation.turn import Turn

@@ -6,7 +6,7 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from cellmark.cli.main import config_folder
+from cellmark.cli.configs import config_folder
 from cellmark.data.augment import Augment
 from cellmark.data.augmentation.blur import MotionBlur
 from cellmark.data.augmentation.noise import GaussNoise, IsoNoise

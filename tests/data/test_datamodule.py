@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from cellmark.data.datamodule import FoldersDataModule
-from cellmark.data.dataset import CellDataset, EpochSampler, load_sample
+from cellmark.data.dataset import CellDataset, load_sample
+from cellmark.data.sampling import EpochSampler
 from cellmark.errors import CellmarkError
 
 
@@ -32,7 +33,7 @@ def noise(sample, seed):
 
 def epoch(data, number):
     loader = data.train_dataloader()
-    loader.sampler.set_epoch(number)
+    loader.batch_sampler.sampler.set_epoch(number)
     return list(loader)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cellmark.cli.main import run_verb
+from cellmark.cli.job import run_verb
 from tests.cli.test_main import composed
 from tests.data.prepare.convert.raw import raw_folder
 from tests.integration.test_verbs import training

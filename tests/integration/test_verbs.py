@@ -10,7 +10,7 @@ import torch
 from pycocotools.coco import COCO
 
 from cellmark.cli.evaluate import evaluate
-from cellmark.cli.main import run_verb
+from cellmark.cli.job import run_verb
 from cellmark.cli.train import Training, train
 from cellmark.data.images import read_image
 from cellmark.errors import CellmarkError

@@ -9,7 +9,7 @@ import pytest
 
 import results
 import results_page
-from cellmark.cli.main import refuse_unknown_keys
+from cellmark.cli.configs import refuse_unknown_keys
 from cellmark.files import write_image, write_json
 from tests.cli.test_main import composed
 

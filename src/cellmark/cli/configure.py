@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 import cellmark
-from cellmark.cli.main import config_folder, refuse_unknown_keys, register_resolvers
+from cellmark.cli.configs import config_folder, refuse_unknown_keys, register_resolvers
 from cellmark.cli.questions import (
     QUESTIONS,
     Question,
@@ -213,7 +213,7 @@ def _compose(name: str, folders: list[Path]) -> DictConfig:
 
 def _build(config: DictConfig) -> None:
     """Joins the parts as ``cellmark train`` does; no data is read and no weights are fetched."""
-    from cellmark.cli.train import build_task  # PyTorch takes seconds: not before the questions
+    from cellmark.cli.assembly import build_task  # PyTorch takes seconds: not before the questions
 
     refuse_unknown_keys("train", config)
     if "pretrained" in config.backbone:

@@ -11,12 +11,13 @@ from omegaconf import DictConfig
 
 from cellmark.cli.checks import whole
 from cellmark.cli.printing import print_line
-from cellmark.cli.results import print_metrics, summary
+from cellmark.cli.results import print_metrics
 from cellmark.data.datamodule import FoldersDataModule
 from cellmark.data.dataset import CellDataset
 from cellmark.data.selection import evenly
 from cellmark.errors import CellmarkError
 from cellmark.files import write_image, write_json
+from cellmark.runs.summary import summary
 from cellmark.tasks.cells import CellTask
 from cellmark.tasks.checkpoint import Model, load_checkpoint
 from cellmark.tasks.predictor import Predictor
@@ -32,6 +33,9 @@ def evaluate(
 
     Returns:
         The metrics by name, the model, and the data module that served it.
+
+    Raises:
+        CellmarkError: several devices are asked for.
     """
     L.seed_everything(seed, workers=True, verbose=False)
     model = load_checkpoint(ckpt)
@@ -44,6 +48,8 @@ def evaluate(
     task = CellTask(model.network, model.codec, model.classes, instantiate(metrics))
     progress = RichProgressBar()
     tester: L.Trainer = instantiate(trainer, logger=False, callbacks=[progress], enable_checkpointing=False)
+    if tester.world_size > 1:
+        raise CellmarkError(f"evaluate works on one device, not on {tester.world_size}: trainer.devices=1")
     (values,) = tester.test(task, datamodule=datamodule, verbose=False)
     return {key: float(value) for key, value in values.items()}, model, datamodule
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import cast
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 _SILENT = {"paths"}  # groups that are no choice of the user's
 
@@ -18,20 +18,24 @@ def help_text(verb: str, folder: Path) -> str:
         folder: the configs.
     """
     file = folder / f"{verb}.yaml"
-    parts = [f"usage: cellmark {verb} key=value ...", _head(file), _body(file)]
-    groups = list(_groups(file))
-    if groups:
+    parts = [f"usage: cellmark {verb} key=value ...", head(file), body(file)]
+    for base in bases(file):
+        own = {line.partition(":")[0] for line in body(file).splitlines()}
+        lines = [line for line in body(folder / f"{base}.yaml").splitlines() if line.partition(":")[0] not in own]
+        parts += [f"And every key of `cellmark {base}`:", "\n".join(lines)]
+    found = [entry for name in (verb, *bases(file)) for entry in groups(folder / f"{name}.yaml")]
+    if found:
         parts.append("Groups of keys. A group is chosen with GROUP=CHOICE; the first choice is the default.")
-    for name, chosen in groups:
+    for name, chosen in found:
         others = sorted(path.stem for path in (folder / name).glob("*.yaml") if path.stem != chosen)
         parts.append(f"{name}={' | '.join([chosen, *others] if chosen else others)}")
         if chosen:
-            parts[-1] += "\n" + indent(_body(folder / name / f"{chosen}.yaml"), "  ")
+            parts[-1] += "\n" + indent(body(folder / name / f"{chosen}.yaml"), "  ")
     parts.append(f"`cellmark {verb} --cfg job key=value ...` shows the composed configuration and does nothing.")
     return "\n\n".join(part for part in parts if part)
 
 
-def _head(file: Path) -> str:
+def head(file: Path) -> str:
     """The comment at the top."""
     lines = []
     for line in file.read_text().splitlines():
@@ -41,7 +45,7 @@ def _head(file: Path) -> str:
     return "\n".join(lines)
 
 
-def _body(file: Path) -> str:
+def body(file: Path) -> str:
     """The keys with their comments: all but the comment at the top and the list of defaults."""
     lines = file.read_text().splitlines()
     while lines and lines[0].startswith("#"):
@@ -54,11 +58,19 @@ def _body(file: Path) -> str:
     return "\n".join(lines).strip()
 
 
-def _groups(file: Path) -> Iterator[tuple[str, str | None]]:
+def groups(file: Path) -> Iterator[tuple[str, str | None]]:
     """The groups of a config, each with its default choice."""
-    content = cast(DictConfig, OmegaConf.load(file))
-    for entry in content.get("defaults") or ():
+    for entry in _defaults(file):
         for group, chosen in entry.items() if isinstance(entry, DictConfig) else ():
-            name = str(group).rpartition(" ")[2]
+            name = str(group).rpartition(" ")[2].partition("@")[0]
             if name not in _SILENT and not name.startswith("hydra/"):
                 yield name, None if chosen is None else str(chosen)
+
+
+def bases(file: Path) -> list[str]:
+    """The verbs whose keys a verb takes too."""
+    return [str(entry) for entry in _defaults(file) if not isinstance(entry, DictConfig) and entry != "_self_"]
+
+
+def _defaults(file: Path) -> ListConfig:
+    return cast(DictConfig, OmegaConf.load(file)).get("defaults") or ListConfig([])

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cellmark.cli.main import config_folder
+from cellmark.cli.configs import config_folder
 from cellmark.errors import CellmarkError
 
 QUESTIONS = {  # by the group of configs that answers it, in the order in which they are asked

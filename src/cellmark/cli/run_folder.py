@@ -1,21 +1,88 @@
-"""Keeps Hydra from writing into the folder of an earlier run."""
+"""What happens around a run and a sweep, in the process that the user started."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from cellmark.cli.job import statuses
+from cellmark.cli.resume import LAST
+from cellmark.errors import FolderInUse
+from cellmark.files import write_bytes
+from cellmark.runs.folder import alone_in
+from cellmark.runs.rank import is_first_process
+from cellmark.runs.record import CONFIG, FAILURE, SUMMARY, is_run
 
-class RefuseUsedFolder(Callback):
-    """Ends a verb before Hydra writes ``.hydra`` and the log into a folder that holds those of another run."""
+SWEEP = "multirun.yaml"  # what was asked for
+
+
+class RunFolder(Callback):
+    """Keeps Hydra from writing into the folder of an earlier run, and counts the jobs of a sweep that failed."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Called before anything is written; Hydra turns exceptions into warnings, but not SystemExit."""
-        folder = Path(str(config.output_dir))
-        if (folder / ".hydra").exists():
-            console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
-            console.print(f"error: {folder}: already holds a run; nothing is overwritten, name another output_dir")
-            sys.exit(1)
+        folder, verb = Path(str(config.output_dir)), config.hydra.job.config_name
+        if is_first_process():
+            if verb == "crossval" and folder.is_dir() and (is_run(folder) or (folder / SWEEP).exists()):
+                _refuse(folder, "a run or a sweep, and no cross-validation")
+            if verb == "train" and config.ckpt == LAST:
+                _check_resumable(folder)
+            elif (folder / ".hydra/config.yaml").exists() and verb != "crossval":
+                _refuse(folder, "a run")
+        if config.hydra.runtime.choices.get("launcher"):
+            choice = config.hydra.runtime.choices.launcher
+            if verb == "train":
+                _tell(f"launcher={choice} starts the jobs of a sweep: add -m")
+                sys.exit(1)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """As ``on_run_start``, for a sweep."""
+        for name in ("alembic", "optuna.study"):  # libraries of a search, which tell of themselves
+            logging.getLogger(name).setLevel(logging.WARNING)
+        folder = Path(str(config.hydra.sweep.dir))
+        if (folder / ".hydra").exists() or any(folder.glob("*/.hydra")):
+            _refuse(folder, "a run or a sweep")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_bytes(folder / SWEEP, OmegaConf.to_yaml(config).encode())  # Optuna's sweeper does not
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Counts failures, of jobs on other machines too."""
+        folder = Path(str(config.hydra.sweep.dir))
+        jobs = sorted((path.parent for path in folder.glob("*/.hydra")), key=lambda path: (len(path.name), path.name))
+        failed = [path.name for path in jobs if _failed(path, config.hydra.job.config_name)]
+        if failed:
+            statuses.append(1)
+            _tell(f"{len(failed)} of {len(jobs)} jobs of {folder} failed: {', '.join(failed)}")
+        if config.hydra.job.config_name == "train":
+            print(f"side by side: cellmark compare input={folder}")
+
+
+def _failed(folder: Path, verb: str) -> bool:
+    """Whether a job failed, or its process was killed, and it could not say so."""
+    return (folder / FAILURE).exists() or (verb == "train" and not (folder / SUMMARY).exists())
+
+
+def _check_resumable(folder: Path) -> None:
+    """A resume that cannot be leaves a folder as it is, and makes none."""
+    if not (folder / CONFIG).exists():
+        _tell(f"{folder}: no run to go on with; name its folder with output_dir=")
+        sys.exit(1)
+    try:
+        with alone_in(folder):
+            pass
+    except FolderInUse as error:
+        _tell(str(error))
+        sys.exit(1)
+
+
+def _refuse(folder: Path, what: str) -> None:
+    _tell(f"{folder}: already holds {what}; nothing is overwritten, name another output_dir")
+    sys.exit(1)
+
+
+def _tell(text: str) -> None:
+    Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(f"error: {text}")

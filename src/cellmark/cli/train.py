@@ -1,25 +1,39 @@
 """``cellmark train``: one experiment, from config to weights and metrics."""
 
+import json
 import logging
 import time
 import warnings
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import lightning as L
 from hydra.utils import instantiate
+from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig, OmegaConf
 
 from cellmark.callbacks.energy import Energy
-from cellmark.cli.results import print_metrics, summary
+from cellmark.callbacks.resumption import FitRecord
+from cellmark.cli.assembly import build_task, build_trainer
+from cellmark.cli.results import print_metrics
+from cellmark.cli.resume import LAST
 from cellmark.data.datamodule import FoldersDataModule
 from cellmark.data.dataset import pitches
 from cellmark.errors import CellmarkError
 from cellmark.files import write_bytes, write_json
+from cellmark.loggers.tensorboard import ReviewLogger
+from cellmark.runs.folder import last_checkpoint, occupied
+from cellmark.runs.processes import other_processes
+from cellmark.runs.rank import is_first_process
+from cellmark.runs.record import CONFIG, COUNTS, SUMMARY
+from cellmark.runs.summary import summary
 from cellmark.tasks.cells import CellTask
-from cellmark.tasks.checkpoint import make_recipe
+from cellmark.tasks.checkpoint import read_checkpoint
+from cellmark.tasks.transfer import transfer_weights
 
 CLOSEST = 2.4  # pixels of the heatmap between two cells that can still be told apart
 
@@ -40,55 +54,95 @@ class Training:
 def train(config: DictConfig) -> Training:
     """Runs the experiment that ``config`` describes (``conf/train.yaml`` and its groups).
 
+    With ``ckpt=last`` the run in ``output_dir`` goes on from the end of its last whole epoch, as if nothing had
+    happened; ``config`` is then that run's own, see ``cellmark.cli.resume``.
+
     Raises:
         CellmarkError: the run folder holds a run already, or the data has problems.
     """
-    started, folder = time.perf_counter(), Path(config.output_dir)
-    if (folder / "config.yaml").exists():
-        raise CellmarkError(f"{folder}: already holds a run; name another output_dir")
-    L.seed_everything(config.seed, workers=True, verbose=False)
+    folder, resume = Path(config.output_dir), config.get("ckpt") == LAST
+    with ExitStack() as stack:
+        begin = stack.enter_context(occupied(folder, resume)) if is_first_process() else _nothing
+        return _train(config, folder, resume, begin)
+
+
+def _train(config: DictConfig, folder: Path, resume: bool, begin: Callable[[], None]) -> Training:
+    started = time.perf_counter()
+    L.seed_everything(config.seed, verbose=False)
     datamodule: FoldersDataModule = instantiate(config.data)
     datamodule.setup("fit")
     task = build_task(config, datamodule)
     _warn_of_close_cells(datamodule, task.network.stride)
-    trainer: L.Trainer = instantiate(
-        config.trainer,
-        callbacks=[instantiate(callback) for callback in config.callbacks.values() if callback],
-        logger=[instantiate(logger) for logger in config.logger.values() if logger],
-        default_root_dir=str(folder),
-    )
-    if trainer.world_size > 1:
-        raise CellmarkError(f"trainer.devices: {trainer.world_size} processes; trainings run in one process for now")
-    write_bytes(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
-    with warnings.catch_warnings():  # the CSV logger shares the run folder with everybody else
-        warnings.filterwarnings("ignore", "Experiment logs directory", UserWarning)
-        fit_started = time.perf_counter()
-        trainer.fit(task, datamodule=datamodule)
-        fit_seconds = time.perf_counter() - fit_started
-    fitted = {
-        key: float(trainer.callback_metrics[key])
-        for key in ("train/loss", "train/mse")
-        if key in trainer.callback_metrics
-    }
-    saver = trainer.checkpoint_callback
-    best = saver.best_model_path if isinstance(saver, ModelCheckpoint) else ""
-    metrics = fitted | _final(trainer, task, datamodule, best)
+    ckpt = last_checkpoint(folder) if resume else None
+    done = read_checkpoint(ckpt) if ckpt else {"epoch": -1, "global_step": 0}
+    datamodule.first_epoch = done["epoch"] + 1
+    record = FitRecord(begin)
+    trainer = build_trainer(config, folder, record, done["global_step"] if resume else None)
     counts = {"parameters": sum(p.numel() for p in task.network.parameters()), "images": datamodule.counts()}
-    costs = {"fit_seconds": round(fit_seconds, 2)} | _energy(trainer)
-    content = summary(metrics, counts, time.perf_counter() - started)
-    write_json(folder / "summary.json", content | costs | {"checkpoint": best or None})
+    report = None
+    if resume:
+        _refuse_another(folder, counts, done["epoch"] + 1, config.trainer.max_epochs)
+        log.info("goes on from %s", ckpt or "the beginning, as no epoch was finished")
+    if ckpt is None and config.get("weights") and config.weights.ckpt:
+        report = transfer_weights(task.network, Path(config.weights.ckpt), config.weights.parts)
+    if trainer.is_global_zero:
+        _write_beginning(folder, config, counts, report)
+    reviews = [logger for logger in trainer.loggers if isinstance(logger, ReviewLogger)]
+    for review in reviews:
+        review.log_config(config)
+    with other_processes(trainer, config):
+        metrics, best = _fit_and_measure(trainer, task, datamodule, ckpt)
+    metrics = record.metrics | metrics
+    for review in reviews:
+        review.log_final(metrics, trainer.global_step)
+    if trainer.is_global_zero:
+        costs = {"fit_seconds": round(record.seconds, 2)} | _energy(trainer)
+        content = summary(metrics, counts, time.perf_counter() - started) | costs | {"checkpoint": best or None}
+        begin()  # also where no epoch was left to train
+        write_json(folder / SUMMARY, content)
     return Training(metrics, trainer, task, datamodule, folder)
 
 
-def build_task(config: DictConfig, datamodule: FoldersDataModule) -> CellTask:
-    """Network, loss, metrics, optimizer and scheduler joined; parts that do not fit together are refused here."""
-    recipe = make_recipe(
-        config.model, config.task.codec, datamodule.classes, datamodule.visibility_to_class, datamodule.size
-    )
-    parts = {part: instantiate(config[part]) for part in ("metrics", "loss", "optimizer", "scheduler")}
-    make_task = instantiate(config.task, _partial_=True, _convert_="all")
-    task: CellTask = make_task(network=instantiate(config.model), recipe=recipe, **parts)
-    return task
+def _nothing() -> None:
+    """What a further process has to say about the run folder."""
+
+
+def _refuse_another(folder: Path, counts: dict[str, Any], epochs: int, most: int | None) -> None:
+    """Checks that a run which goes on is the one that was begun.
+
+    Raises:
+        CellmarkError: other data or another network, or an end that has passed.
+    """
+    path = folder / COUNTS
+    before = json.loads(path.read_text()) if path.exists() else counts
+    if before != counts:
+        raise CellmarkError(
+            f"{path}: the run was begun with {before}, now it has {counts}: it cannot go on with others"
+        )
+    if most is not None and most != -1 and epochs > most:
+        told = f"trainer.max_epochs={most}: the run has {epochs} epochs already"
+        raise CellmarkError(f"{told}; name the number that it was prolonged to")
+
+
+def _write_beginning(folder: Path, config: DictConfig, counts: dict[str, Any], transfer: dict[str, Any] | None) -> None:
+    if not (folder / CONFIG).exists():  # that of a resumed run stays as it is
+        write_bytes(folder / CONFIG, OmegaConf.to_yaml(config, resolve=True).encode())
+    write_json(folder / COUNTS, counts)
+    if transfer is not None:
+        write_json(folder / "weights.json", transfer)
+
+
+def _fit_and_measure(
+    trainer: L.Trainer, task: CellTask, datamodule: FoldersDataModule, ckpt: Path | None
+) -> tuple[dict[str, float], str]:
+    """Trains; the metrics of the best weights, and the checkpoint that holds these."""
+    with warnings.catch_warnings():
+        # What is logged at the end of an epoch is computed from the counts of all processes already.
+        warnings.filterwarnings("ignore", "It is recommended to use `self.log", PossibleUserWarning)
+        trainer.fit(task, datamodule=datamodule, ckpt_path=ckpt and str(ckpt), weights_only=True)
+        saver = trainer.checkpoint_callback
+        best = saver.best_model_path if isinstance(saver, ModelCheckpoint) else ""
+        return _final(trainer, task, datamodule, best), best
 
 
 def _final(trainer: L.Trainer, task: CellTask, datamodule: FoldersDataModule, best: str) -> dict[str, float]:
@@ -120,4 +174,5 @@ def _warn_of_close_cells(datamodule: FoldersDataModule, stride: int) -> None:
 def run(**config: Any) -> None:
     """Runs the verb with the keys of ``conf/train.yaml``."""
     training = train(OmegaConf.create(config))
-    print_metrics(training.metrics, title=f"best weights of {training.folder}")
+    if training.trainer.is_global_zero:
+        print_metrics(training.metrics, title=f"best weights of {training.folder}")

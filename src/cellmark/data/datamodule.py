@@ -1,5 +1,6 @@
 """The data module: folders in, batches out."""
 
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -13,14 +14,20 @@ from cellmark.data.annotations import VISIBILITY, resolve_visibility
 from cellmark.data.augment import Augment
 from cellmark.data.batch import Batch, collate
 from cellmark.data.check import load_root
-from cellmark.data.dataset import CellDataset, EpochSampler
+from cellmark.data.dataset import CellDataset
 from cellmark.data.folds import split_folders
 from cellmark.data.records import Folder
+from cellmark.data.sampling import EpochSampler, SharedBatches
 from cellmark.errors import CellmarkError
 
 
 class FoldersDataModule(L.LightningDataModule):
-    """A folder of folders, one of them held out for validation (and one more for the test, if wanted)."""
+    """A folder of folders, one of them held out for validation (and one more for the test, if wanted).
+
+    Attributes:
+        first_epoch: where a resumed run begins. Workers load ahead as soon as there is an iterator, which is before the
+            trainer tells the epoch.
+    """
 
     def __init__(
         self,
@@ -69,6 +76,7 @@ class FoldersDataModule(L.LightningDataModule):
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.augment = augment
         self.folders: dict[str, list[Folder]] = {}
+        self.first_epoch = 0
 
     def setup(self, stage: str) -> None:
         """Reads and checks the annotations; the same folders for every stage of a run."""
@@ -111,14 +119,23 @@ class FoldersDataModule(L.LightningDataModule):
         dataset, train = self.dataset(split), split == "train"
         # Workers share the cores already; and OpenCV's threads do not survive the fork: a worker would hang.
         cv2.setNumThreads(1)
+        trainer = self.trainer
+        rank, processes = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        sampler = EpochSampler(len(dataset), self.seed, shuffle=train, epoch=self.first_epoch if train else 0)
         loader: DataLoader[Any] = DataLoader(
             dataset,
-            batch_size=self.batch_size,
-            sampler=EpochSampler(len(dataset), self.seed, shuffle=train),
+            batch_sampler=SharedBatches(sampler, self.batch_size, drop_last=train, rank=rank, processes=processes),
             num_workers=self.num_workers,
             collate_fn=collate,
-            drop_last=train and len(dataset) >= self.batch_size,
+            worker_init_fn=_ignore_interrupts,
+            generator=torch.Generator().manual_seed(self.seed),  # loading takes nothing from the network's randomness
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
         )
         return loader
+
+
+def _ignore_interrupts(worker: int) -> None:
+    """Ctrl-C in a terminal reaches workers too, but is for the trainer to answer, which then ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

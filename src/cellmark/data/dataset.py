@@ -1,10 +1,9 @@
 """Records of folders as samples, the same for the same seed whatever the number of workers."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import torch
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from cellmark.coordinates import resize_points
 from cellmark.data.annotations import cells_of
@@ -12,9 +11,8 @@ from cellmark.data.batch import cell_pitch
 from cellmark.data.fit import fit_image
 from cellmark.data.images import read_image
 from cellmark.data.records import Folder, ImageRecord, Sample
+from cellmark.data.sampling import Key
 from cellmark.data.selection import evenly
-
-Key = tuple[int, int]  # epoch and index: all randomness of a sample hangs on these two and the seed
 
 
 def load_sample(
@@ -81,28 +79,3 @@ def pitches(dataset: CellDataset, most: int = 200) -> np.ndarray:
         points, labels = cells_of(record, dataset.visibility_to_class)
         found.append(scale * cell_pitch(points[labels >= 0], (record.height, record.width)))
     return np.concatenate(found)
-
-
-class EpochSampler(Sampler[Key]):
-    """Yields ``(epoch, index)``; shuffled anew each epoch, the same way for the same seed."""
-
-    def __init__(self, length: int, seed: int = 0, shuffle: bool = False) -> None:
-        """Samples ``range(length)``."""
-        self.length, self.seed, self.shuffle = length, seed, shuffle
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """The trainer calls this before every epoch, also after a resume."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        """Number of samples in an epoch."""
-        return self.length
-
-    def __iter__(self) -> Iterator[Key]:
-        """The keys of the current epoch."""
-        order: Sequence[int] = range(self.length)
-        if self.shuffle:
-            state = int(np.random.SeedSequence([self.seed, self.epoch]).generate_state(1)[0])
-            order = torch.randperm(self.length, generator=torch.Generator().manual_seed(state)).tolist()
-        return iter([(self.epoch, index) for index in order])

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import lightning as L
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from cellmark.data.batch import Batch
@@ -64,7 +65,6 @@ class CellTask(L.LightningModule):
         self.network, self.codec, self.classes, self.loss = network, codec, list(classes), loss
         self.optimizer, self.scheduler, self.recipe = optimizer, scheduler, recipe
         self.monitor, self.mode = monitor, mode
-        self._validated = False  # since the schedule's last step
         self.metrics = [make for make in (metrics or {}).values() if make is not None]
         self.scores = nn.ModuleDict()
         heads = list(network.heads)
@@ -99,7 +99,7 @@ class CellTask(L.LightningModule):
         """The loss of a batch."""
         outputs, targets = Maps.of(self.network(batch.images)), self.targets(batch)
         mse = heatmap_mse(outputs.probabilities.detach(), targets.heatmap).mean()
-        self.log("train/mse", mse, on_step=False, on_epoch=True, batch_size=len(batch), sync_dist=True)
+        self.log("train/mse", mse, on_step=False, on_epoch=True, batch_size=self._weight(batch), sync_dist=True)
         return self._loss("train", outputs, targets)
 
     def on_train_epoch_end(self) -> None:
@@ -125,7 +125,6 @@ class CellTask(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Logs the validation metrics."""
         self._log_scores("val")
-        self._validated = True
 
     def on_test_epoch_end(self) -> None:
         """Logs the test metrics."""
@@ -141,13 +140,30 @@ class CellTask(L.LightningModule):
         schedule = self.scheduler(optimizer, total_steps=steps, monitor=self.monitor, mode=self.mode)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
-    def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
-        """Steps a schedule; one that waits for a metric only where there was a validation since the last time."""
-        if metric is None:
-            scheduler.step()
-        elif self._validated:
-            scheduler.step(metric)
-            self._validated = False
+    def on_train_start(self) -> None:
+        """Checks a schedule that came with the checkpoint of a resumed run.
+
+        Raises:
+            CellmarkError: it was planned for a run of another length.
+        """
+        steps = self.trainer.estimated_stepping_batches
+        for config in self.trainer.lr_scheduler_configs:
+            planned = getattr(config.scheduler, "total_steps", steps)
+            if planned != steps:
+                name = type(config.scheduler).__name__
+                told = f"{name} was planned for {planned} steps, the run now has {steps}"
+                raise CellmarkError(f"scheduler: {told}; leave data and trainer.max_epochs as they were")
+
+    def on_validation_end(self) -> None:
+        """Steps a schedule that waits for the monitored metric.
+
+        Lightning would do it at the end of the epoch, when the checkpoint of that epoch is written already: a resumed
+        run would miss a step.
+        """
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
+            for config in self.trainer.lr_scheduler_configs:
+                if config.reduce_on_plateau:
+                    cast(Any, config.scheduler).step(self.trainer.callback_metrics[self.monitor])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Puts everything that inference needs into the checkpoint."""
@@ -158,13 +174,18 @@ class CellTask(L.LightningModule):
         assert self.loss is not None
         terms = self.loss.terms(outputs, targets)
         loss = self.loss.total(terms)
-        size, train = len(targets.batch), split == "train"
-        self.log(
-            f"{split}/loss", loss, prog_bar=train, on_step=train, on_epoch=True, batch_size=size, sync_dist=not train
-        )
+        size, train = self._weight(targets.batch), split == "train"
+        self.log(f"{split}/loss", loss, prog_bar=train, on_step=train, on_epoch=True, batch_size=size, sync_dist=True)
         for name, value in terms.items():
-            self.log(f"{split}/loss_{name}", value, on_step=False, on_epoch=True, batch_size=size, sync_dist=not train)
+            self.log(f"{split}/loss_{name}", value, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return loss
+
+    def _weight(self, batch: Batch) -> int:
+        """What a batch counts in the mean of an epoch: its images, times the processes.
+
+        Lightning 2.6 divides the integer sum of all weights by the number of processes, and rounds it down.
+        """
+        return len(batch) * self.trainer.world_size
 
     def _measure(self, split: str, batch: Batch) -> dict[str, Any]:
         """Adds a batch to the metrics.

@@ -1,10 +1,19 @@
-"""What a checkpoint holds beside weights, and how it becomes a network again without running foreign code."""
+"""What a checkpoint holds beside weights, and how it becomes a network again without running foreign code.
+
+When the recipe changes so that this version cannot read what an earlier one wrote, or the other way round:
+
+1. Raise ``FORMAT`` and change ``make_recipe``.
+2. In ``read_checkpoint`` turn a recipe of the format before into one of now. Where that cannot be done, leave it
+   refused: the message names the version of cellmark that reads it.
+3. Keep a run of the version before in ``tests/tasks/data/format_N`` with numbers that its network gave, as there is one
+   of format 1, and test that it gives them still.
+"""
 
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,7 +26,7 @@ from cellmark.heatmaps.codec import GaussianCodec
 from cellmark.models.network import Network
 from cellmark.tasks.cells import RECIPE
 
-FORMAT = 1  # raise it when the recipe changes, and say in `load_checkpoint` what becomes of older ones
+FORMAT = 1  # of the recipe; see above when it is to be raised
 WEIGHTS = "network."  # prefix of the network's weights in the task's state
 
 
@@ -74,25 +83,14 @@ def make_recipe(
 
 
 def load_checkpoint(path: str | Path) -> Model:
-    """Loads a checkpoint of ``cellmark train``; only tensors and plain values are unpickled.
+    """Loads the network of a checkpoint with all that inference needs.
 
     Raises:
-        CellmarkError: no such file, not a checkpoint of this project, or of a format this version cannot read.
+        CellmarkError: see ``read_checkpoint``.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CellmarkError(f"{path}: no such checkpoint")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        raise CellmarkError(f"{path}: not a checkpoint that can be loaded safely ({_first_line(error)})") from error
-    recipe = content.get(RECIPE) if isinstance(content, dict) else None
-    if not isinstance(recipe, dict) or "state_dict" not in content:
-        raise CellmarkError(f"{path}: not a checkpoint of cellmark train")
-    if recipe["format"] != FORMAT:
-        raise CellmarkError(
-            f"{path}: format {recipe['format']} of cellmark {recipe['version']}; this version reads format {FORMAT}"
-        )
+    content = read_checkpoint(path)
+    recipe = content[RECIPE]
     network = build(recipe["network"], path)
     weights = {k.removeprefix(WEIGHTS): v for k, v in content["state_dict"].items() if k.startswith(WEIGHTS)}
     network.load_state_dict(weights)
@@ -103,6 +101,28 @@ def load_checkpoint(path: str | Path) -> Model:
         visibility_to_class=recipe["visibility_to_class"],
         size=(recipe["size"][0], recipe["size"][1]),
     )
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint of ``cellmark train``; only tensors and plain values are unpickled.
+
+    Raises:
+        CellmarkError: no such file, not a checkpoint of this project, or of a format that this version cannot read.
+    """
+    if not path.is_file():
+        raise CellmarkError(f"{path}: no such checkpoint")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise CellmarkError(f"{path}: not a checkpoint that can be loaded safely ({_first_line(error)})") from error
+    recipe = content.get(RECIPE) if isinstance(content, dict) else None
+    if not isinstance(recipe, dict) or "state_dict" not in content:
+        raise CellmarkError(f"{path}: not a checkpoint of cellmark train")
+    if recipe["format"] != FORMAT:
+        made = f"{path}: format {recipe['format']}, written by cellmark {recipe['version']}"
+        own = f"this is cellmark {cellmark.__version__}, which reads format {FORMAT}"
+        raise CellmarkError(f"{made}; {own}: install cellmark {recipe['version']} to use it")
+    return cast(dict[str, Any], content)
 
 
 def build(config: dict[str, Any], source: Path) -> Any:

@@ -4,6 +4,7 @@ Each is called with the optimizer, the number of optimizer steps of the whole ru
 """
 
 import math
+import sys
 from typing import Any, Literal
 
 from torch.optim import Optimizer
@@ -24,10 +25,10 @@ def plateau(
 ) -> dict[str, Any]:
     """Multiplies the rate by ``factor`` after ``patience`` validations without a better ``monitor`` (the report's).
 
-    Epochs without a validation do not count: see ``CellTask.lr_scheduler_step``.
+    It is stepped after each validation, by ``CellTask.on_validation_end``.
     """
     scheduler = ReduceLROnPlateau(optimizer, mode, factor=factor, patience=patience, min_lr=min_lr)
-    return {"scheduler": scheduler, "monitor": monitor, "interval": "epoch", "strict": False}
+    return {"scheduler": scheduler, "monitor": monitor, "frequency": sys.maxsize}
 
 
 def one_cycle(

@@ -1,0 +1,1 @@
+"""Loggers of the trainer: where metrics go. Named in ``conf/logger``."""

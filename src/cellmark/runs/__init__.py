@@ -1,0 +1,1 @@
+"""Run folders: what a training leaves in them, and how it is read again, finished or not."""
