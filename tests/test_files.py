@@ -119,6 +119,5 @@ with locked(pathlib.Path({str(tmp_path)!r})):
 
 
 def test_who_only_looks_does_not_keep_others_from_looking(tmp_path):
-    with locked(tmp_path, shared=True), locked(tmp_path, shared=True):
-        with pytest.raises(BlockingIOError), locked(tmp_path):
-            pass
+    with locked(tmp_path, shared=True), locked(tmp_path, shared=True), pytest.raises(BlockingIOError), locked(tmp_path):
+        pass

@@ -83,6 +83,8 @@ def _train(config: DictConfig, folder: Path, resume: bool, begin: Callable[[], N
     if resume:
         _refuse_another(folder, counts, done["epoch"] + 1, config.trainer.max_epochs)
         log.info("goes on from %s", ckpt or "the beginning, as no epoch was finished")
+        if done["epoch"] + 1 == config.trainer.max_epochs:
+            log.info("all epochs are trained; a greater trainer.max_epochs prolongs the run")
     if ckpt is None and config.get("weights") and config.weights.ckpt:
         report = transfer_weights(task.network, Path(config.weights.ckpt), config.weights.parts)
     if trainer.is_global_zero:
