@@ -188,8 +188,9 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[bool]:
             raise BlockingIOError(f"{folder} is gone")
         yield certain
     finally:
-        _HANDLES.discard(handle)
-        os.close(handle)
+        if handle in _HANDLES:  # not in a forked process, which has let it go
+            _HANDLES.discard(handle)
+            os.close(handle)
 
 
 def _let_go() -> None:

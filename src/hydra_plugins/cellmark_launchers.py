@@ -18,7 +18,6 @@ from typing import Any, cast
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus
 
-from cellmark.errors import Interrupted
 from cellmark.files import locked
 from cellmark.runs.folder import alone_in
 
@@ -112,10 +111,12 @@ if find_spec("hydra_plugins.hydra_submitit_launcher") is not None:  # an extra o
 
         def __call__(self, sweep_overrides: list[str], job_dir_key: str, job_num: int, *args: Any) -> JobReturn:
             """Runs a job, in its own process."""
+            from cellmark.cli.job import interrupt
+
             mine = gpus_of(job_num - self.first, self.params["gpus_per_node"] or 1, self.visible)
             os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(mine)  # submitit has hidden them
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, _end_once)
+                signal.signal(number, interrupt)
             threading.Thread(target=_end_when_free, args=(self.held,), daemon=True).start()
             return cast(JobReturn, super().__call__(sweep_overrides, job_dir_key, job_num, *args))
 
@@ -164,13 +165,6 @@ def _visible_gpus() -> list[str]:
     import torch
 
     return [str(index) for index in range(torch.cuda.device_count())]
-
-
-def _end_once(number: int, *_: object) -> None:
-    """Ends a job as an error does; what comes after the first signal would only disturb it."""
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.SIG_IGN)
-    raise Interrupted(128 + number)
 
 
 def _end_when_free(folder: Path) -> None:

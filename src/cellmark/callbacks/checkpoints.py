@@ -3,20 +3,29 @@
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
+
+from cellmark.callbacks.resumption import is_whole_epoch
 
 
 class EpochCheckpoint(ModelCheckpoint):
-    """Lightning's, but for three things.
+    """Lightning's, but for four things.
 
     ``{epoch}`` in ``filename`` counts from 1, as pictures, curves and ``energy.csv`` do. A resumed run whose folder was
-    moved still knows its best checkpoint, and how good it is. And several may differ in nothing but their files.
+    moved still knows its best checkpoint, and how good it is. Several may differ in nothing but their files. And at the
+    end of an epoch that was cut short nothing is saved: a resume would leave out the rest of it.
     """
 
     @property
     def state_key(self) -> str:
         """Under which a checkpoint holds the state of this callback."""
         return f"{super().state_key}[{self.filename}]"
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Saves where it is time to."""
+        if is_whole_epoch(trainer):
+            super().on_train_epoch_end(trainer, pl_module)
 
     def format_checkpoint_name(self, metrics: dict[str, Any], *args: Any, **options: Any) -> str:
         """The name of a file, see ``ModelCheckpoint``."""

@@ -54,6 +54,12 @@ class FitRecord(L.Callback):
         """Starts to count."""
         self._started, self._processes = time.perf_counter(), trainer.world_size
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Lets a run that early stopping had ended stay so: Lightning keeps that in no checkpoint."""
+        if any(one.stopped_epoch for one in trainer.early_stopping_callbacks):
+            log.info("early stopping has ended this run")
+            trainer.should_stop = True
+
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Says that the run goes on."""
         self.begin()
@@ -87,10 +93,11 @@ class FitRecord(L.Callback):
 
 
 class InterruptedCheckpoint(L.Callback):
-    """Keeps the weights of a training that is interrupted, by Ctrl-C or SIGTERM, as ``interrupted.ckpt``.
+    """Keeps the weights of a training that ends within an epoch as ``interrupted.ckpt``.
 
-    They are those of the middle of an epoch: good for ``predict`` and ``evaluate`` and to start another run from. A
-    resume goes on from ``last.ckpt``, the end of the last whole epoch.
+    Ctrl-C and SIGTERM end it so, ``trainer.max_time`` too, and early stopping where an epoch has several validations.
+    The weights are good for ``predict`` and ``evaluate`` and to start another run from. A resume goes on from
+    ``last.ckpt``, the end of the last whole epoch.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -99,11 +106,25 @@ class InterruptedCheckpoint(L.Callback):
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Writes the file, in one process and without waiting for others, which may be gone."""
-        if not isinstance(exception, (KeyboardInterrupt, SystemExit)) or not trainer.is_global_zero:
+        if isinstance(exception, (KeyboardInterrupt, SystemExit)) and trainer.state.fn == TrainerFn.FITTING:
+            self._save(trainer, pl_module)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Writes the file where the last epoch was cut short."""
+        if not is_whole_epoch(trainer):
+            self._save(trainer, pl_module)
+
+    def _save(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.is_global_zero:
             return
         content: dict[str, Any] = {"state_dict": pl_module.state_dict(), "epoch": trainer.current_epoch}
         pl_module.on_save_checkpoint(content)
         WholeFiles().save_checkpoint(content, self.path)
+
+
+def is_whole_epoch(trainer: L.Trainer) -> bool:
+    """Whether the epoch has had all of its batches; at its end, when nothing but time or a callback can have cut it."""
+    return trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
 
 
 class WholeFiles(TorchCheckpointIO):

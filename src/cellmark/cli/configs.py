@@ -50,6 +50,8 @@ def refuse_unknown_keys(verb: str, config: DictConfig) -> None:
     unknown = [str(key) for key in config if key not in known]
     for key, names in known.items():
         if names is not None:
+            if not isinstance(config[key], DictConfig):
+                raise CellmarkError(f"{key}={config[key]}: it has keys of its own: {', '.join(sorted(names))}")
             unknown += [f"{key}.{name}" for name in map(str, config[key]) if name not in names]
     if unknown:
         raise CellmarkError(f"nothing reads the key {', '.join(unknown)}; there are {', '.join(sorted(known))}")

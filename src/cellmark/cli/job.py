@@ -18,14 +18,16 @@ from rich.markup import escape
 
 from cellmark.cli.configs import refuse_unknown_keys, register_resolvers
 from cellmark.cli.resume import continued
-from cellmark.errors import CellmarkError
+from cellmark.errors import CellmarkError, FolderInUse, Interrupted
 from cellmark.runs.folder import write_failure
 from cellmark.runs.rank import is_first_process
 from cellmark.runs.record import CONFIG, read_run
 
-PATHS = ("input", "output_dir", "ckpt", "data.root", "weights.ckpt")
+PATHS = ("input", "output_dir", "ckpt", "data.root", "weights.ckpt", "folds")
+LONG = ("train", "crossval")  # verbs that answer Ctrl-C as SIGTERM, leaving a checkpoint
 EXPECTED = (CellmarkError, InstantiationException, OSError)  # told in one line; others with a traceback
 
+log = logging.getLogger(__name__)
 register_resolvers()  # a job on another machine begins with importing this module
 statuses: list[int] = []  # exit status of every job in this process
 
@@ -44,16 +46,17 @@ def job(config: DictConfig) -> float | None:
     try:
         statuses.append(run_verb(verb, config, list(hydra.overrides.task)))
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        statuses.append(128 + signal.SIGPIPE)
+        return _objective(folder, config) if verb == "train" and folder is not None else None
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and verb not in LONG:  # whoever reads the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            statuses.append(128 + signal.SIGPIPE)
+            return None
         statuses.append(1)
         _tell(verb, error)
-        if folder is not None and is_first_process() and not (folder / CONFIG).exists():
-            write_failure(folder, error)  # a run that has begun does it itself
+        if folder is not None and _is_free(folder, error):
+            write_failure(folder, error)
         return None
-    return _objective(folder, config) if verb == "train" and folder is not None else None
 
 
 def run_verb(verb: str, config: DictConfig, overrides: list[str] | None = None) -> int:
@@ -92,8 +95,27 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
 
 
+def interrupt(number: int, *_: object) -> None:
+    """Ends a verb as an error does, so that what it began is cleared away or kept; once, as a second one would disturb.
+
+    Raises:
+        Interrupted: always.
+    """
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)
+    raise Interrupted(128 + number)
+
+
 def _objective(folder: Path, config: DictConfig) -> float | None:
-    return read_run(folder).metrics.get(config.objective)
+    metrics = read_run(folder).metrics
+    if config.objective not in metrics:
+        log.error("objective=%s: no such metric; there are %s", config.objective, ", ".join(sorted(metrics)))
+    return metrics.get(config.objective)
+
+
+def _is_free(folder: Path, error: Exception) -> bool:
+    """Whether the failure may be told in a folder: a run that has begun does it itself, and others keep theirs."""
+    return is_first_process() and not isinstance(error, FolderInUse) and not (folder / CONFIG).exists()
 
 
 def _tell(verb: str, error: Exception) -> None:

@@ -10,7 +10,7 @@ import hydra
 import cellmark
 from cellmark.cli.configs import config_folder
 from cellmark.cli.help import help_text
-from cellmark.cli.job import job, statuses
+from cellmark.cli.job import LONG, interrupt, job, statuses
 from cellmark.errors import Interrupted
 
 VERBS = {
@@ -28,7 +28,6 @@ VERBS = {
     "predict": "find the cells of images",
 }
 
-LONG = ("train", "crossval")  # verbs that answer Ctrl-C as SIGTERM, leaving a checkpoint
 
 EXTRAS = {  # what needs more than cellmark alone: the plugin of Hydra, and the extra that brings it
     "launcher=local": ("hydra_submitit_launcher", "launchers"),
@@ -58,7 +57,7 @@ def main(verb: str | None = None) -> None:
     _refuse_missing_extras(verb, arguments)
     sys.argv = [f"cellmark {verb}", *arguments]
     for one in (signal.SIGTERM, signal.SIGINT) if verb in LONG else (signal.SIGTERM,):
-        signal.signal(one, _interrupt)
+        signal.signal(one, interrupt)
     try:
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=verb)(job)()
     except (KeyboardInterrupt, Interrupted) as error:
@@ -75,11 +74,6 @@ def _refuse_missing_extras(verb: str, arguments: Sequence[str]) -> None:
         if plugin and (find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{plugin}") is None):
             print(f"error: {verb}: {argument} needs more: pip install 'cellmark[{extra}]'", file=sys.stderr)
             sys.exit(1)
-
-
-def _interrupt(number: int, *_: object) -> None:
-    """Ends the verb as an error does, so that what it began is cleared away or kept."""
-    raise Interrupted(128 + number)
 
 
 def _hint(verb: str) -> str:

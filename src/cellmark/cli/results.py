@@ -7,8 +7,6 @@ from rich.text import Text
 
 from cellmark.cli.printing import print_line, print_wide
 
-LIBRARIES = ("torch", "torchvision", "lightning", "hydra-core", "timm", "albumentations")
-
 
 def print_metrics(metrics: Mapping[str, float], title: str) -> None:
     """Prints a table for each split: one row per metric, one column per folder or class."""

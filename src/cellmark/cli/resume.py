@@ -15,13 +15,15 @@ from cellmark.runs.record import CONFIG
 LAST = "last"
 # What a run does not depend on, or what prolongs it: where data and devices are, what is logged, when it ends.
 CHANGEABLE = ("trainer.", "callbacks.", "logger.", "data.root", "data.num_workers", "hydra.")
+# Keys of the trainer that make other steps or other validations of it.
+KEPT = ("precision", "gradient_clip", "accumulate_grad", "limit_", "overfit_", "val_check", "check_val", "max_steps")
 
 
 def continued(composed: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """The saved configuration of the run in ``composed.output_dir``, with those overrides that a resume may bring.
 
-    Paths within the run folder are those of where it lies now. Keys that the run's version of cellmark did not have get
-    what ``composed`` has.
+    Paths within the run folder are those of where it lies now. Keys at the top that the run's version of cellmark did
+    not have get what ``composed`` has.
 
     Args:
         composed: what the command line gives, with ``ckpt=last``.
@@ -52,7 +54,7 @@ def _apply(config: DictConfig, override: Override, own: Sequence[str]) -> None:
     key = override.get_key_element().lstrip("+~")
     if key in ("ckpt", "output_dir"):
         return
-    if not key.startswith(CHANGEABLE):
+    if not key.startswith(CHANGEABLE) or key.startswith(tuple(f"trainer.{name}" for name in KEPT)):
         if override.input_line in own:
             return
         raise CellmarkError(

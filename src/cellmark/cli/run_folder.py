@@ -31,7 +31,7 @@ class RunFolder(Callback):
                 _refuse(folder, "a run or a sweep, and no cross-validation")
             if verb == "train" and config.ckpt == LAST:
                 _check_resumable(folder)
-            elif (folder / ".hydra/config.yaml").exists() and verb != "crossval":
+            elif any((folder / name).exists() for name in (".hydra/config.yaml", CONFIG)) and verb != "crossval":
                 _refuse(folder, "a run")
         if config.hydra.runtime.choices.get("launcher"):
             choice = config.hydra.runtime.choices.launcher

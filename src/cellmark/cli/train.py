@@ -71,9 +71,9 @@ def _train(config: DictConfig, folder: Path, resume: bool, begin: Callable[[], N
     L.seed_everything(config.seed, verbose=False)
     datamodule: FoldersDataModule = instantiate(config.data)
     datamodule.setup("fit")
-    task = build_task(config, datamodule)
-    _warn_of_close_cells(datamodule, task.network.stride)
     ckpt = last_checkpoint(folder) if resume else None
+    task = build_task(config, datamodule, downloads=ckpt is None)
+    _warn_of_close_cells(datamodule, task.network.stride)
     done = read_checkpoint(ckpt) if ckpt else {"epoch": -1, "global_step": 0}
     datamodule.first_epoch = done["epoch"] + 1
     record = FitRecord(begin)
@@ -81,10 +81,7 @@ def _train(config: DictConfig, folder: Path, resume: bool, begin: Callable[[], N
     counts = {"parameters": sum(p.numel() for p in task.network.parameters()), "images": datamodule.counts()}
     report = None
     if resume:
-        _refuse_another(folder, counts, done["epoch"] + 1, config.trainer.max_epochs)
-        log.info("goes on from %s", ckpt or "the beginning, as no epoch was finished")
-        if done["epoch"] + 1 == config.trainer.max_epochs:
-            log.info("all epochs are trained; a greater trainer.max_epochs prolongs the run")
+        _check_resume(folder, counts, ckpt, done["epoch"] + 1, config.trainer.max_epochs)
     if ckpt is None and config.get("weights") and config.weights.ckpt:
         report = transfer_weights(task.network, Path(config.weights.ckpt), config.weights.parts)
     if trainer.is_global_zero:
@@ -99,9 +96,9 @@ def _train(config: DictConfig, folder: Path, resume: bool, begin: Callable[[], N
         review.log_final(metrics, trainer.global_step)
     if trainer.is_global_zero:
         costs = {"fit_seconds": round(record.seconds, 2)} | _energy(trainer)
-        content = summary(metrics, counts, time.perf_counter() - started) | costs | {"checkpoint": best or None}
         begin()  # also where no epoch was left to train
-        write_json(folder / SUMMARY, content)
+        content = summary(metrics, counts, time.perf_counter() - started)
+        write_json(folder / SUMMARY, content | costs | {"checkpoint": best or None})
     return Training(metrics, trainer, task, datamodule, folder)
 
 
@@ -109,8 +106,8 @@ def _nothing() -> None:
     """What a further process has to say about the run folder."""
 
 
-def _refuse_another(folder: Path, counts: dict[str, Any], epochs: int, most: int | None) -> None:
-    """Checks that a run which goes on is the one that was begun.
+def _check_resume(folder: Path, counts: dict[str, Any], ckpt: Path | None, epochs: int, most: int | None) -> None:
+    """Checks that a run which goes on is the one that was begun, and tells from where it does.
 
     Raises:
         CellmarkError: other data or another network, or an end that has passed.
@@ -124,6 +121,9 @@ def _refuse_another(folder: Path, counts: dict[str, Any], epochs: int, most: int
     if most is not None and most != -1 and epochs > most:
         told = f"trainer.max_epochs={most}: the run has {epochs} epochs already"
         raise CellmarkError(f"{told}; name the number that it was prolonged to")
+    log.info("goes on from %s", ckpt or "the beginning, as no epoch was finished")
+    if epochs == most:
+        log.info("all epochs are trained; a greater trainer.max_epochs prolongs the run")
 
 
 def _write_beginning(folder: Path, config: DictConfig, counts: dict[str, Any], transfer: dict[str, Any] | None) -> None:

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import cv2
 import lightning as L
@@ -121,7 +121,8 @@ class FoldersDataModule(L.LightningDataModule):
         cv2.setNumThreads(1)
         trainer = self.trainer
         rank, processes = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        sampler = EpochSampler(len(dataset), self.seed, shuffle=train, epoch=self.first_epoch if train else 0)
+        shuffle = train and not (trainer and cast(Any, trainer).overfit_batches)
+        sampler = EpochSampler(len(dataset), self.seed, shuffle, epoch=self.first_epoch if train else 0)
         loader: DataLoader[Any] = DataLoader(
             dataset,
             batch_sampler=SharedBatches(sampler, self.batch_size, drop_last=train, rank=rank, processes=processes),

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from cellmark.errors import FolderInUse
+from cellmark.errors import CellmarkError, FolderInUse
 from cellmark.files import locked, write_json
-from cellmark.runs.record import CONFIG, FAILURE, SUMMARY
+from cellmark.runs.record import CONFIG, FAILURE, SUMMARY, read_run
 
+KEPT_WITHIN_EPOCHS = ("best.ckpt", "interrupted.ckpt")  # checkpoints that may be there before an epoch is finished
 PATIENCE = 2.0  # seconds; who only looks at the folder has it for a moment
 
 
@@ -39,7 +40,7 @@ def occupied(folder: Path, resume: bool) -> Iterator[Callable[[], None]]:
         except Exception as error:
             if not any(folder.iterdir()):  # refused before anything was written
                 folder.rmdir()
-            elif not (folder / SUMMARY).exists():
+            elif not (folder / SUMMARY).exists():  # a finished run that is refused to go on stays one
                 write_failure(folder, error)
             raise
 
@@ -79,6 +80,16 @@ def _put_away(folder: Path) -> None:
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Where a resume goes on from; None where no epoch was finished."""
+    """Where a resume goes on from; None where no epoch was finished.
+
+    Raises:
+        CellmarkError: epochs were finished, but their checkpoint is gone.
+    """
     path = folder / "checkpoints/last.ckpt"
-    return path if path.is_file() else None
+    if path.is_file():
+        return path
+    others = [other.name for other in path.parent.glob("*.ckpt") if other.name not in KEPT_WITHIN_EPOCHS]
+    if others or read_run(folder).epochs:
+        told = "the run has finished epochs, but cannot go on without it; begin a new one with weights.ckpt"
+        raise CellmarkError(f"{path}: not there: {told}")
+    return None

@@ -46,7 +46,9 @@ def other_processes(trainer: L.Trainer, config: DictConfig) -> Iterator[None]:
     environment = trainer.strategy.cluster_environment
     assert environment is not None
     # On SIGTERM Lightning would broadcast in the middle of another collective operation, and wait for ever.
-    cast(Any, trainer)._signal_connector._sigterm_notifier_fn = lambda *_: None
+    connector = cast(Any, trainer)._signal_connector
+    assert hasattr(connector, "_sigterm_notifier_fn")
+    connector._sigterm_notifier_fn = lambda *_: None
     threads = torch.get_num_threads()
     try:
         if environment.creates_processes_externally:

@@ -19,7 +19,7 @@ def summary(metrics: Mapping[str, float], counts: Mapping[str, Any], seconds: fl
     Args:
         metrics: by name; what could not be measured (NaN) becomes null.
         counts: of images, parameters, whatever the run counts.
-        seconds: wall-clock time of the whole run.
+        seconds: wall-clock time of this command; ``fit_seconds`` of a training counts earlier attempts too.
     """
     return {
         "metrics": {key: value if math.isfinite(value) else None for key, value in sorted(metrics.items())},

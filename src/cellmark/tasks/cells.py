@@ -1,6 +1,7 @@
 """The task: find the cells. The only place that knows network, codec, loss and metrics."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ import lightning as L
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from cellmark.data.batch import Batch
 from cellmark.errors import CellmarkError
@@ -138,6 +140,8 @@ class CellTask(L.LightningModule):
             return optimizer
         steps = self.trainer.estimated_stepping_batches  # infinite where only time ends the run
         schedule = self.scheduler(optimizer, total_steps=steps, monitor=self.monitor, mode=self.mode)
+        if isinstance(schedule["scheduler"], ReduceLROnPlateau):
+            schedule["frequency"] = sys.maxsize  # Lightning leaves it to `on_validation_end`
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def on_train_start(self) -> None:
@@ -163,7 +167,7 @@ class CellTask(L.LightningModule):
         if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
             for config in self.trainer.lr_scheduler_configs:
                 if config.reduce_on_plateau:
-                    cast(Any, config.scheduler).step(self.trainer.callback_metrics[self.monitor])
+                    cast(Any, config.scheduler).step(self.trainer.callback_metrics[cast(str, config.monitor)])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Puts everything that inference needs into the checkpoint."""

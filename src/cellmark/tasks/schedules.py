@@ -4,7 +4,6 @@ Each is called with the optimizer, the number of optimizer steps of the whole ru
 """
 
 import math
-import sys
 from typing import Any, Literal
 
 from torch.optim import Optimizer
@@ -28,7 +27,7 @@ def plateau(
     It is stepped after each validation, by ``CellTask.on_validation_end``.
     """
     scheduler = ReduceLROnPlateau(optimizer, mode, factor=factor, patience=patience, min_lr=min_lr)
-    return {"scheduler": scheduler, "monitor": monitor, "frequency": sys.maxsize}
+    return {"scheduler": scheduler, "monitor": monitor}
 
 
 def one_cycle(
