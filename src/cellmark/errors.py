@@ -1,5 +1,7 @@
 """Errors that say what the user can do, and the interruption of a verb."""
 
+from typing import ClassVar
+
 
 class CellmarkError(ValueError):
     """A problem in the user's data, configuration or files.
@@ -13,4 +15,11 @@ class FolderInUse(CellmarkError):
 
 
 class Interrupted(SystemExit):
-    """SIGINT or SIGTERM; ends a verb as an error does, so that what it began is cleared away."""
+    """SIGINT or SIGTERM; ends a verb as an error does, so that what it began is cleared away.
+
+    Attributes:
+        by: the signal, once there was one. What fails from then on fails because of it: the exception itself may get
+            lost, where it is raised in the midst of a library's own handling of errors.
+    """
+
+    by: ClassVar[int | None] = None

@@ -45,6 +45,18 @@ def test_a_sweep_side_by_side(sweep, tmp_path, capsys):
         assert text in printed
 
 
+def test_a_job_that_failed_at_composing_is_one_of_the_runs(sweep, tmp_path, capsys):
+    made_run(sweep / "4", {"name": "${nope}"}, {}, state="failed")
+    (sweep / "4/config.yaml").unlink()
+    run(input=str(sweep), metric="val/cell_f1_50", columns=None, output_dir=str(tmp_path / "out"))
+    table = {row["run"]: row for row in rows(tmp_path / "out")}
+    assert list(table) == ["1", "0", "3", "2", "4"]
+    assert (table["4"]["state"], table["4"]["name"], table["0"]["name"]) == ("failed", "${nope}", "cells")
+    differences = list(table["4"])[9 : list(table["4"]).index("val/cell_f1_50")]
+    assert differences == ["optimizer.lr", "name"]
+    assert "run 4 (row 5) failed" in capsys.readouterr().out
+
+
 def test_errors_are_sorted_from_the_smallest_up(sweep, tmp_path):
     settings = [f"input={sweep}", "metric=val/mse", "columns=[val/cell_f1_50]", f"output_dir={tmp_path}/out"]
     run_verb("compare", composed("compare", *settings))
@@ -104,6 +116,9 @@ def test_nothing_is_overwritten_and_nothing_half_done_stays(sweep, tmp_path):
     [
         ("input", "nowhere", "nowhere: no such folder"),
         ("input", [], "at least one folder"),
+        ("input", None, "input=null: a folder is needed"),
+        ("input", [None], r"input=\[null\]: at least one folder"),
+        ("metric", None, "metric=null: a metric"),
         ("columns", "val/mse", "a list is needed"),
     ],
 )

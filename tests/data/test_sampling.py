@@ -81,7 +81,7 @@ def test_the_loaders_refuse_them_too(plain_root, split):
     data = FoldersDataModule(str(plain_root), ["black", "white"], val_folder="fold0", num_workers=0)
     data.setup("fit")
     images = data.counts()[split]
-    data.trainer = SimpleNamespace(global_rank=0, world_size=images + 1)
+    data.trainer = SimpleNamespace(global_rank=0, world_size=images + 1, overfit_batches=0)
     with pytest.raises(CellmarkError, match=f"{images} images cannot be shared out among {images + 1} processes"):
         getattr(data, f"{split}_dataloader")()
     data.trainer.world_size = images

@@ -27,6 +27,7 @@ TAGS = {
     "val/cell_f1_50/5_foil": "val_by_folder/cell_f1_50/5_foil",
     "test/ap/black": "test_by_class/ap/black",
     "lr-AdamW": "train/lr-AdamW",
+    "lr-AdamW/pg1": "train/lr-AdamW/pg1",
     "epoch": "train/epoch",
 }
 METRICS = {"train/loss": 0.7, "val/loss": 0.8, "val/mse/white": 0.02, "test/mse": 0.3, "val/pck": math.nan}

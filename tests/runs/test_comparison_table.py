@@ -1,6 +1,7 @@
 import csv
 import io
 
+import pytest
 import yaml
 from rich.console import Console
 
@@ -38,6 +39,23 @@ def test_the_table_for_people(tmp_path):
         "energy, Wh": ["12.3", "1.0", "1.0"],
         "CO2, g": ["1.30", "0.10", "0.10"],
     }
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"trainer.max_epochs": 3}, "3 of 3"),
+        ({"trainer.max_epochs": 2}, "3"),  # prolonged
+        ({"trainer.max_epochs": "ten"}, "3"),
+        ({"trainer.max_epochs": -1}, "3"),
+        ({"trainer.max_epochs": None}, "3"),
+        ({"trainer": None}, "3"),
+    ],
+)
+def test_epochs_of_an_unfinished_run(tmp_path, settings, told):
+    made_run(tmp_path / "a", settings, {}, {"val/mse": 0.5}, state="stopped")
+    (run,) = map(read_run, find_runs([tmp_path]))
+    assert {column.title: column.cells for column in columns(compare([run], "val/mse"))}["epochs"] == [told]
 
 
 def test_why_runs_failed(tmp_path):

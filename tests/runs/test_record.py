@@ -1,3 +1,5 @@
+import math
+import re
 from pathlib import Path
 
 import pytest
@@ -74,12 +76,74 @@ def test_runs_are_found_below_folders_each_once(tmp_path):
             find_runs([tmp_path / folder])
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "summary.json", ".hydra/hydra.yaml"])
-def test_a_broken_file_is_named(tmp_path, name):
-    folder = made_run(tmp_path / "a", choices={})
-    (folder / name).write_text("{")
-    with pytest.raises(CellmarkError, match=name):
+BROKEN = {
+    "config.yaml": [b"{", b"", b"- 1", b"plain text", b"\xff\xfe\x00", b"task: null", b"name: other\n"],
+    "summary.json": [
+        b"{",
+        b"null",
+        b"[]",
+        b"\xff",
+        b'{"metrics": 3}',
+        b'{"metrics": {"val/mse": "x"}}',
+        b'{"counts": [1]}',
+    ],
+    "counts.json": [b"[]", b""],
+    "failure.json": [b"null", b'{"message": "no error"}', b'{"error": "no message"}'],
+    ".hydra/hydra.yaml": [b"{", b"", b"- 1", b"\xff", b"hydra: null", b"hydra: {runtime: {choices: null}}"],
+    "metrics.csv": [b"\xff\n", b"epoch,train/loss_epoch\nx,1\n", b"train/loss_epoch\n1\n", b"val/mse\nx\n"],
+    "energy.csv": [b"\xff\n", b"epoch,seconds\n1,2\n", b"seconds,total_kwh,total_kg_co2\nx,1,1\n"],
+}
+
+
+@pytest.mark.parametrize(("name", "content"), [(name, content) for name, each in BROKEN.items() for content in each])
+def test_a_file_that_is_no_training_s_is_named(tmp_path, name, content):
+    folder = made_run(tmp_path / "a", choices={}, state="stopped")
+    (folder / name).write_bytes(content)
+    with pytest.raises(CellmarkError, match=re.escape(str(folder / name))):
         read_run(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"- 1", b"hydra: null", b"hydra: {job: {config_name: other}}"])
+def test_a_folder_of_another_program_is_no_run(tmp_path, content):
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra/hydra.yaml").write_bytes(content)
+    assert not is_run(tmp_path)
+
+
+def test_a_line_that_is_still_being_written_does_not_count(tmp_path):
+    folder = made_run(tmp_path / "a", state="stopped")
+    table = "epoch,step,train/loss_epoch,val/mse\r\n0,9,,0.5\r\n0,9,1,\r\n1,19,,0.02"  # of 0.0213
+    (folder / "metrics.csv").write_text(table)
+    (folder / "energy.csv").write_text("epoch,seconds,total_kwh,total_kg_co2\n1,5,0.1,0.2\n2,6")
+    run = read_run(folder)
+    assert (run.metrics, run.epochs) == ({"val/mse": 0.5}, 1)
+    assert (run.seconds, run.kwh, run.kg_co2) == (5, 0.1, 0.2)
+    (folder / "metrics.csv").write_text("epoch,st")
+    assert (read_run(folder).metrics, read_run(folder).epochs) == ({}, 0)
+
+
+def test_numbers_that_are_not_finite_are_none(tmp_path):
+    metrics, costs = (
+        {"val/mse": math.nan, "val/ap": math.inf, "val/pck": None, "val/loss": 3},
+        (math.nan, math.inf, 1.0),
+    )
+    run = read_run(made_run(tmp_path / "a", metrics=metrics, costs=costs))
+    assert run.metrics == {"val/mse": None, "val/ap": None, "val/pck": None, "val/loss": 3}
+    assert (run.seconds, run.kwh, run.kg_co2) == (None, None, 1.0)
+
+
+def test_a_run_that_failed_as_its_config_could_not_be_composed_is_read_as_written(tmp_path):
+    folder = made_run(tmp_path / "a", {"name": "${nope}"}, {}, state="failed")
+    (folder / "config.yaml").unlink()
+    run = read_run(folder)
+    assert (run.state, run.config["name"], run.config["data"]["seed"]) == ("failed", "${nope}", "${seed}")
+    assert run.config["output_dir"] == str(folder)
+
+
+def test_the_reason_is_one_line(tmp_path):
+    assert read_run(made_run(tmp_path / "a")).reason == "no reason was kept"
+    told = "CellmarkError: the training diverged: its loss is nan"
+    assert read_run(made_run(tmp_path / "b", state="failed")).reason == told
 
 
 def test_a_run_of_the_first_format_is_read():

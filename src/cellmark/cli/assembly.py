@@ -1,5 +1,6 @@
 """The objects of a training, built from its config."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from omegaconf import DictConfig
 
 from cellmark.callbacks.resumption import EpochSeed, FitRecord, InterruptedCheckpoint, WholeFiles
+from cellmark.cli.jobs import typed
 from cellmark.data.datamodule import FoldersDataModule
 from cellmark.errors import CellmarkError
 from cellmark.loggers.metrics_file import MetricsFile
@@ -74,7 +76,8 @@ def _logger(config: DictConfig, resume_step: int | None) -> Logger:
     kind = get_class(config._target_)
     if resume_step is not None and issubclass(kind, CSVLogger):
         told = f"{kind.__name__}, which the run was begun with, removes metrics.csv when a run goes on"
-        new = f"+logger.metrics={{_target_:{MetricsFile.__module__}.{MetricsFile.__name__},folder:RUN}}"
+        target = f"{MetricsFile.__module__}.{MetricsFile.__name__}"
+        new = shlex.quote(f"+logger.metrics={{_target_:{target},folder:{typed(config.save_dir)}}}")
         raise CellmarkError(f"logger: {told}; put another in its place: logger.csv=null {new}")
     options: dict[str, Any] = {}
     if resume_step is not None and issubclass(kind, (MetricsFile, TensorBoardLogger)):

@@ -16,11 +16,13 @@ from cellmark.runs.record import find_runs, read_run
 MARKDOWN, CSV, FIGURE = "table.md", "table.csv", "comparison.png"
 
 
-def run(*, input: str | Sequence[str], metric: str, columns: Sequence[str] | None, output_dir: str) -> None:
+def run(
+    *, input: str | Sequence[str] | None, metric: str | None, columns: Sequence[str] | None, output_dir: str
+) -> None:
     """Runs the verb with the keys of ``conf/compare.yaml``."""
-    folders = [Path(input)] if isinstance(input, str) else [Path(str(folder)) for folder in input]
-    if not folders:
-        raise CellmarkError("input=[]: at least one folder is needed")
+    folders = _folders(input)
+    if metric is None:
+        raise CellmarkError("metric=null: a metric that sorts the runs is needed, as in val/mse")
     if isinstance(columns, str):
         raise CellmarkError(f"columns={columns}: a list is needed, as in [{columns}]")
     target = Path(output_dir)
@@ -42,3 +44,13 @@ def run(*, input: str | Sequence[str], metric: str, columns: Sequence[str] | Non
     print_line(
         f"figure    {target / FIGURE}" if figure is not None else f"no figure: no run has {metric} and a cost yet"
     )
+
+
+def _folders(given: str | Sequence[str] | None) -> list[Path]:
+    """The folders of ``input``; numbers are names, too."""
+    if given is None:
+        raise CellmarkError("input=null: a folder is needed")
+    folders = [given] if isinstance(given, str | int) else list(given)
+    if not folders or None in folders:
+        raise CellmarkError(f"input={folders}: at least one folder is needed, and no empty one".replace("None", "null"))
+    return [Path(str(folder)) for folder in folders]

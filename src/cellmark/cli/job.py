@@ -30,6 +30,7 @@ EXPECTED = (CellmarkError, InstantiationException, OSError)  # told in one line;
 log = logging.getLogger(__name__)
 register_resolvers()  # a job on another machine begins with importing this module
 statuses: list[int] = []  # exit status of every job in this process
+folders: list[Path] = []  # where they write, the last one last
 
 
 def job(config: DictConfig) -> float | None:
@@ -43,11 +44,14 @@ def job(config: DictConfig) -> float | None:
     if hydra.runtime.choices.get("paths") == "run":  # one folder a job, also within a sweep
         config.output_dir = hydra.runtime.output_dir
         folder = Path(config.output_dir)
+        folders.append(folder)
     try:
         statuses.append(run_verb(verb, config, list(hydra.overrides.task)))
         sys.stdout.flush()
+        _heed_interrupt()
         return _objective(folder, config) if verb == "train" and folder is not None else None
     except Exception as error:
+        _heed_interrupt()
         if isinstance(error, BrokenPipeError) and verb not in LONG:  # whoever reads the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             statuses.append(128 + signal.SIGPIPE)
@@ -103,7 +107,13 @@ def interrupt(number: int, *_: object) -> None:
     """
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, signal.SIG_IGN)
+    Interrupted.by = number
     raise Interrupted(128 + number)
+
+
+def _heed_interrupt() -> None:
+    if Interrupted.by is not None:
+        raise Interrupted(128 + Interrupted.by)
 
 
 def _objective(folder: Path, config: DictConfig) -> float | None:

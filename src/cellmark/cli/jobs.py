@@ -35,6 +35,11 @@ def launch(verb: str, jobs: Sequence[Sequence[str]]) -> None:
     starter.launch([list(overrides) for overrides in jobs], initial_job_idx=0)
 
 
+def typed(path: Any) -> str:
+    """A path in the grammar of Hydra's overrides, as a person types it: quoted only where it must be."""
+    return str(path) if re.fullmatch(r"[\w./-]+", str(path)) else quoted(str(path))
+
+
 def quoted(value: Any) -> str:
     """A value in the grammar of Hydra's overrides, whatever characters it has."""
     if value is None:

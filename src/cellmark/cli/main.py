@@ -1,5 +1,7 @@
 """``cellmark VERB key=value ...``: finds the verb, lets Hydra compose its config, and runs it."""
 
+import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,8 +12,10 @@ import hydra
 import cellmark
 from cellmark.cli.configs import config_folder
 from cellmark.cli.help import help_text
-from cellmark.cli.job import LONG, interrupt, job, statuses
+from cellmark.cli.job import LONG, folders, interrupt, job, statuses
+from cellmark.cli.jobs import typed
 from cellmark.errors import Interrupted
+from cellmark.runs.record import CONFIG
 
 VERBS = {
     "dataset_synth": "make folders of synthetic DataMatrix images with the centre of every cell",
@@ -69,6 +73,9 @@ def main(verb: str | None = None) -> None:
 
 def _refuse_missing_extras(verb: str, arguments: Sequence[str]) -> None:
     """Ends with what to install, which Hydra does not know."""
+    if "launcher=slurm" in arguments and shutil.which("sbatch") is None:
+        print(f"error: {verb}: launcher=slurm: there is no Slurm on this machine (no sbatch)", file=sys.stderr)
+        sys.exit(1)
     for argument in arguments:
         plugin, extra = EXTRAS.get(argument.lstrip("+"), (None, None))
         if plugin and (find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{plugin}") is None):
@@ -77,8 +84,8 @@ def _refuse_missing_extras(verb: str, arguments: Sequence[str]) -> None:
 
 
 def _hint(verb: str) -> str:
-    if verb == "train":
-        return "; to go on: cellmark train ckpt=last output_dir=RUN"
+    if verb == "train" and folders and (folders[-1] / CONFIG).exists():
+        return f"; to go on: cellmark train ckpt=last {shlex.quote(f'output_dir={typed(folders[-1])}')}"
     return "; the same command goes on with what is missing" if verb == "crossval" else ""
 
 

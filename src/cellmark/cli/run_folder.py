@@ -29,6 +29,9 @@ class RunFolder(Callback):
         if is_first_process():
             if verb == "crossval" and folder.is_dir() and (is_run(folder) or (folder / SWEEP).exists()):
                 _refuse(folder, "a run or a sweep, and no cross-validation")
+            if verb == "train" and config.ckpt not in (None, LAST):
+                _tell(f"ckpt={config.ckpt}: a run goes on with ckpt=last; weights.ckpt=FILE begins a new one")
+                sys.exit(1)
             if verb == "train" and config.ckpt == LAST:
                 _check_resumable(folder)
             elif any((folder / name).exists() for name in (".hydra/config.yaml", CONFIG)) and verb != "crossval":

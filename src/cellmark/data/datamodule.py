@@ -137,6 +137,6 @@ class FoldersDataModule(L.LightningDataModule):
 
 
 def _ignore_interrupts(worker: int) -> None:
-    """Ctrl-C in a terminal reaches workers too, but is for the trainer to answer, which then ends them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """Ctrl-C and SIGTERM to a group of processes reach workers too, but are for the trainer to answer and end them."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)

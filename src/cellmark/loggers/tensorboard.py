@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.tensorboard import summary
 
 from cellmark.loggers.hyperparameters import Scalar, hyperparameters
+from cellmark.metrics.direction import SPLITS
 
 HEADLINE = ("mse", "cell_f1_50", "cell_f1_25", "ap", "loc_error_pitch")
 
@@ -125,12 +126,13 @@ def tag_of(name: str, classes: Sequence[str]) -> str:
     ``val_by_class`` and ``val_by_folder``, and the same for ``test``.
 
     Args:
-        name: as it was logged: ``val/mse``, ``val/mse/FOLDER``, ``train/loss_focal``, ``lr-AdamW``.
+        name: as it was logged: ``val/mse``, ``val/mse/FOLDER``, ``train/loss_focal``, ``lr-AdamW``,
+            ``lr-AdamW/pg1``.
         classes: name of each class.
     """
     split, slash, rest = name.partition("/")
-    if not slash:
-        return f"train/{name}"  # the epoch and the learning rate
+    if not slash or split not in SPLITS:
+        return f"train/{name}"  # the epoch, and the learning rate of each group of parameters
     if rest == "loss" or rest.startswith("loss_"):
         term = rest.removeprefix("loss").removeprefix("_")
         over = {"": split, "epoch": split, "step": f"{split}_step"}

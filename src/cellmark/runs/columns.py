@@ -18,6 +18,17 @@ def unit_of(values: Numbers, units: Units) -> tuple[str, float]:
     return [(name, size) for name, size, least in units if most >= least][-1]
 
 
+def scaled(values: Numbers, units: Units) -> tuple[str, list[float | None]]:
+    """Name of the unit that fits the largest value, and the values in it."""
+    unit, size = unit_of(values, units)
+    return unit, [None if value is None else value / size for value in values]
+
+
+def titled(name: str, unit: str) -> str:
+    """The head of a column: its name, with its unit where it has one."""
+    return f"{name}, {unit}" if unit else name
+
+
 def number_texts(values: Numbers, digits: int, extra: int = 0) -> list[str]:
     """Numbers with the same number of decimals; a dash where nothing is known.
 

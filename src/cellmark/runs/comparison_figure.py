@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from cellmark.metrics.direction import lower_is_better
-from cellmark.runs.columns import COUNT, KWH, SECONDS, Numbers, Units, unit_of
+from cellmark.runs.columns import COUNT, KWH, SECONDS, Numbers, Units, scaled, titled
 from cellmark.runs.comparison import Comparison
 from cellmark.runs.comparison_table import reasons
 from cellmark.runs.value_text import short
@@ -39,9 +39,8 @@ def comparison_figure(comparison: Comparison) -> np.ndarray | None:
 
 
 def _scaled(name: str, values: Numbers, units: Units) -> dict[str, list[float | None]]:
-    unit, size = unit_of(values, units)
-    scaled = [None if value is None else value / size for value in values]
-    return {f"{name}, {unit}" if unit else name: scaled}
+    unit, numbers = scaled(values, units)
+    return {titled(name, unit): numbers}
 
 
 def _not_drawn(comparison: Comparison) -> list[str]:

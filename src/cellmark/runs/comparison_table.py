@@ -11,8 +11,9 @@ from rich.text import Text
 
 from cellmark.data.json_entries import printable
 from cellmark.data.problem_entries import well_formed
-from cellmark.runs.columns import COUNT, KG, KWH, SECONDS, Numbers, Units, number_texts, unit_of
+from cellmark.runs.columns import COUNT, KG, KWH, SECONDS, Numbers, Units, number_texts, scaled, titled
 from cellmark.runs.comparison import Comparison
+from cellmark.runs.derived import value_at
 from cellmark.runs.markdown import markdown_table, markdown_text
 from cellmark.runs.record import Run
 from cellmark.runs.value_text import exact, short
@@ -55,11 +56,7 @@ def columns(comparison: Comparison) -> list[Column]:
 def reasons(comparison: Comparison) -> list[str]:
     """Why runs failed, a line each."""
     named = enumerate(zip(comparison.names, comparison.runs, strict=True), start=1)
-    return [
-        f"run {name} (row {row}) failed: {' '.join((run.error or 'no reason was kept').split())}"
-        for row, (name, run) in named
-        if run.state == "failed"
-    ]
+    return [f"run {name} (row {row}) failed: {run.reason}" for row, (name, run) in named if run.state == "failed"]
 
 
 def rich_tables(comparison: Comparison, width: int | None = None) -> list[Table]:
@@ -135,14 +132,13 @@ def _metric(comparison: Comparison, name: str) -> Column:
 
 
 def _cost(title: str, values: Numbers, units: Units) -> Column:
-    unit, size = unit_of(values, units)
-    scaled = [None if value is None else value / size for value in values]
-    return Column(f"{title}, {unit}" if unit else title, number_texts(scaled, COST_DIGITS, COST_EXTRA), numbers=True)
+    unit, numbers = scaled(values, units)
+    return Column(titled(title, unit), number_texts(numbers, COST_DIGITS, COST_EXTRA), numbers=True)
 
 
 def _epochs(run: Run) -> str:
-    """Epochs that were trained; of an unfinished run with those it was to have."""
-    planned = run.config.get("trainer", {}).get("max_epochs")
-    if run.state == "finished" or planned is None or planned < 0:
+    """Epochs that were trained; of an unfinished run with those it was to have, unless it was prolonged."""
+    planned = value_at(run.config, ("trainer", "max_epochs"))
+    if run.state == "finished" or type(planned) is not int or planned < run.epochs:
         return str(run.epochs)
     return f"{run.epochs} of {planned}"

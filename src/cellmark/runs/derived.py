@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from cellmark.errors import CellmarkError
 from cellmark.runs.equality import MISSING, same
@@ -16,7 +17,7 @@ Key = tuple[str, ...]  # names on the way down to a value of the config
 _OTHER_KEY = re.compile(r"\$\{[^:}]+\}")  # ${seed}, also inside of ${len:${task.classes}}; but not ${oc.env:HOME}
 
 
-def derived_keys(folder: Path) -> set[Key]:
+def derived_keys(folder: Path) -> dict[Key, str]:
     """Keys of which a person has set nothing: the run's folder, and what is made of other keys.
 
     ``.hydra/config.yaml`` still says so, as in ``dirpath: ${output_dir}/checkpoints``. In a run that Hydra did not
@@ -25,15 +26,21 @@ def derived_keys(folder: Path) -> set[Key]:
     Args:
         folder: of the run.
 
+    Returns:
+        How each is made, as in ``run-${seed}``: of two runs that is a difference if it is not the same text. The run's
+        folder is left out of it.
+
     Raises:
         CellmarkError: a config in it cannot be read.
     """
     composed = folder / ".hydra/config.yaml"
     if composed.is_file():
-        return {("output_dir",), *(key for key, value in _values(_read(composed)) if _OTHER_KEY.search(str(value)))}
+        made = {key: str(value) for key, value in _values(_read(composed)) if _OTHER_KEY.search(str(value))}
+        return {key: text.replace("${output_dir}", "") for key, text in made.items()} | {("output_dir",): ""}
     content = _read(folder / "config.yaml")
     own = str(content.get("output_dir", folder))
-    return {key for key, value in _values(content) if str(value) == own or str(value).startswith(f"{own}/")}
+    texts = {key: str(value) for key, value in _values(content)}
+    return {key: text.removeprefix(own) for key, text in texts.items() if text == own or text.startswith(f"{own}/")}
 
 
 def without_copies(found: Mapping[Key, list[Any]]) -> dict[Key, list[Any]]:
@@ -75,7 +82,7 @@ def _read(path: Path) -> dict[str, Any]:
     """The config with its interpolations as they are written."""
     try:
         return cast(dict[str, Any], OmegaConf.to_container(cast(DictConfig, OmegaConf.load(path)), resolve=False))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeError, yaml.YAMLError, OmegaConfBaseException) as error:
         raise CellmarkError(f"{path}: cannot be read: {error}") from error
 
 

@@ -9,6 +9,7 @@ from cellmark.runs.record import Run
 
 Columns = dict[str, list[Any]]  # name -> a value for each run
 _Found = dict[Key, list[Any]]
+_TRAIN_FOLDERS, _VAL_FOLDER = ("data", "train_folders"), ("data", "val_folder")
 
 
 def differences(runs: Sequence[Run]) -> Columns:
@@ -19,6 +20,7 @@ def differences(runs: Sequence[Run]) -> Columns:
     * So is a part of the config that is built from different classes, by the name of the class.
     * What only repeats another key is left out: see ``derived_keys``. Where Hydra did not compose a config, copies are
       known by their name and their values: see ``without_copies``.
+    * The folders that are trained on are no difference of their own where they are all but the one held out.
     * A key that some runs lack and the others leave unset (null) is no difference: an older version had no such key.
 
     Args:
@@ -32,6 +34,8 @@ def differences(runs: Sequence[Run]) -> Columns:
     found = choices | _Walk(choices, _derived(runs)).columns((), [run.config for run in runs], every)
     if not all(run.choices for run in runs):
         found = without_copies(found)
+    if _is_complement(found):
+        del found[_TRAIN_FOLDERS]
     return {".".join(key): values for key, values in found.items() if any(map(_is_set, values))}
 
 
@@ -45,13 +49,25 @@ def _choices(runs: Sequence[Run]) -> _Found:
 
 
 def _derived(runs: Sequence[Run]) -> set[Key]:
-    """Keys that are derived in every run that has them."""
+    """Keys that are derived in every run that has them, and in the same way."""
     derived = [derived_keys(run.folder) for run in runs]
     return {
         key
         for key in set().union(*derived)
-        if all(key in own or value_at(run.config, key) is MISSING for run, own in zip(runs, derived, strict=True))
+        if len({own[key] for own in derived if key in own}) == 1
+        and all(key in own or value_at(run.config, key) is MISSING for run, own in zip(runs, derived, strict=True))
     }
+
+
+def _is_complement(found: _Found) -> bool:
+    """Whether every run trains on the same folders but for the one that it validates on, as folds do."""
+    if not {_TRAIN_FOLDERS, _VAL_FOLDER} <= found.keys():
+        return False
+    pairs = zip(found[_TRAIN_FOLDERS], found[_VAL_FOLDER], strict=True)
+    every = [
+        sorted(map(str, [*trained, held_out])) if isinstance(trained, list) else None for trained, held_out in pairs
+    ]
+    return every[0] is not None and not differ(every)
 
 
 class _Walk:

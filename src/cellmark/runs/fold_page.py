@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from cellmark.metrics.direction import lower_is_better
-from cellmark.runs.columns import number_texts, unit_of
+from cellmark.runs.columns import number_texts, scaled, titled
+from cellmark.runs.derived import value_at
+from cellmark.runs.equality import MISSING
 from cellmark.runs.fold_text import COST_DIGITS, UNITS, cost_of, missing, progress_of, shown
 from cellmark.runs.folds import Cost, Folds, Spread, finished, is_plain, spent, state_of
 from cellmark.runs.markdown import markdown_table, markdown_text
@@ -81,13 +83,13 @@ def _legend(folds: Folds) -> str:
 def _costs(folds: Folds) -> str:
     head, costs = [], []
     for title, cost in COLUMNS.items():
-        values = [spent(folds, cost).get(name) for name in folds]
-        unit, size = unit_of(values, UNITS[cost])
-        head.append(f"{title}, {unit}")
-        costs.append(number_texts([None if value is None else value / size for value in values], COST_DIGITS))
+        unit, numbers = scaled([spent(folds, cost).get(name) for name in folds], UNITS[cost])
+        head.append(titled(title, unit))
+        costs.append(number_texts(numbers, COST_DIGITS))
     rows = []
     for (name, run), *own in zip(folds.items(), *costs, strict=True):
-        held_out = "" if run is None else str(run.config.get("data", {}).get("val_folder", ""))
+        folder = MISSING if run is None else value_at(run.config, ("data", "val_folder"))
+        held_out = "" if folder is MISSING else str(folder)
         epochs = "" if run is None else str(run.epochs)
         rows.append([markdown_text(name), markdown_text(held_out), state_of(run), epochs, *own])
     return markdown_table(["fold", "held out", "state", "epochs", *head], rows, left=(0, 1, 2))

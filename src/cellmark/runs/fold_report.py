@@ -9,7 +9,7 @@ from typing import Any
 from cellmark.data.problem_entries import well_formed
 from cellmark.files import write_bytes, write_image, write_json
 from cellmark.metrics.direction import lower_is_better
-from cellmark.runs.columns import unit_of
+from cellmark.runs.columns import scaled
 from cellmark.runs.fold_page import PICTURE, fold_page
 from cellmark.runs.fold_text import UNITS, shown, total_of
 from cellmark.runs.folds import COSTS, Cost, Folds, Spread, finished, is_plain, spent, spreads, state_of
@@ -123,6 +123,5 @@ def _panels(folds: Folds, over: dict[str, Spread]) -> list[FoldPanel]:
 
 def _cost_panel(folds: Folds, cost: Cost, title: str) -> FoldPanel:
     values = spent(folds, cost)
-    unit, size = unit_of([*values.values()], UNITS[cost])
-    bars = [None if name not in values else values[name] / size for name in folds]
+    unit, bars = scaled([values.get(name) for name in folds], UNITS[cost])
     return FoldPanel(f"{title} ({unit})", f"{total_of(folds, cost)} in all" if values else "", bars, bars=True)

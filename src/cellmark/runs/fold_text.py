@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cellmark.data.json_entries import printable
-from cellmark.runs.columns import KG, KWH, SECONDS, Units, number_texts, unit_of
+from cellmark.runs.columns import KG, KWH, SECONDS, Units, number_texts, scaled
 from cellmark.runs.folds import COSTS, NOT_STARTED, Cost, Folds, finished, is_plain, spent, spreads
 from cellmark.runs.record import Run
 
@@ -53,8 +53,8 @@ def total_of(folds: Folds, cost: Cost) -> str:
     if not values:
         return {"seconds": "time", "kwh": "energy", "kg_co2": "emissions"}[cost] + " not measured"
     total = math.fsum(values.values())
-    unit, size = unit_of([total], UNITS[cost])
-    number = f"{number_texts([total / size], COST_DIGITS)[0]} {unit}"
+    unit, numbers = scaled([total], UNITS[cost])
+    number = f"{number_texts(numbers, COST_DIGITS)[0]} {unit}"
     text = {"seconds": duration(total), "kwh": number, "kg_co2": f"{number} CO2"}[cost]
     return text if len(values) == len(runs) else f"{text} ({len(values)} of {len(runs)} folds)"
 
@@ -81,5 +81,5 @@ def _reason(run: Run | None) -> str:
         return NOT_STARTED
     epochs = f"{run.epochs} epoch{'' if run.epochs == 1 else 's'}"
     if run.state == "failed":
-        return f"failed after {epochs}: {' '.join((run.error or 'no reason was kept').split())}"
+        return f"failed after {epochs}: {run.reason}"
     return f"running, {epochs} so far" if run.state == "running" else f"stopped after {epochs}"

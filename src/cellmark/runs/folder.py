@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from cellmark.errors import CellmarkError, FolderInUse
+from cellmark.errors import CellmarkError, FolderInUse, Interrupted
 from cellmark.files import locked, write_json
-from cellmark.runs.record import CONFIG, FAILURE, SUMMARY, read_run
+from cellmark.runs.record import CONFIG, FAILURE, SUMMARY, is_run, read_run
 
 KEPT_WITHIN_EPOCHS = ("best.ckpt", "interrupted.ckpt")  # checkpoints that may be there before an epoch is finished
 PATIENCE = 2.0  # seconds; who only looks at the folder has it for a moment
@@ -23,8 +23,8 @@ def occupied(folder: Path, resume: bool) -> Iterator[Callable[[], None]]:
         resume: whether the run in it goes on.
 
     Yields:
-        To be called when the run goes on: what it said as failed or finished is then put away. A finished run that is
-        refused before stays one.
+        To be called when the run goes on: what it said as failed or finished is then put away. A run that is refused
+        to go on stays what it was.
 
     Raises:
         FolderInUse: another process works in it, or it holds a run and ``resume`` is false.
@@ -33,14 +33,21 @@ def occupied(folder: Path, resume: bool) -> Iterator[Callable[[], None]]:
     with alone_in(folder):
         if not resume and (folder / CONFIG).exists():
             raise FolderInUse(f"{folder}: already holds a run; name another output_dir, or go on with it: ckpt=last")
-        if not resume:
+        begun = not resume
+
+        def begin() -> None:
+            nonlocal begun
+            begun = True
+            _put_away(folder)
+
+        if begun:
             _put_away(folder)
         try:
-            yield lambda: _put_away(folder)
+            yield begin
         except Exception as error:
             if not any(folder.iterdir()):  # refused before anything was written
                 folder.rmdir()
-            elif not (folder / SUMMARY).exists():  # a finished run that is refused to go on stays one
+            elif begun and Interrupted.by is None:
                 write_failure(folder, error)
             raise
 
@@ -89,7 +96,7 @@ def last_checkpoint(folder: Path) -> Path | None:
     if path.is_file():
         return path
     others = [other.name for other in path.parent.glob("*.ckpt") if other.name not in KEPT_WITHIN_EPOCHS]
-    if others or read_run(folder).epochs:
+    if others or (is_run(folder) and read_run(folder).epochs):
         told = "the run has finished epochs, but cannot go on without it; begin a new one with weights.ckpt"
         raise CellmarkError(f"{path}: not there: {told}")
     return None

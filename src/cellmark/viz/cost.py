@@ -2,7 +2,6 @@
 
 import math
 import textwrap
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from cellmark.viz.curves import COLOURS
+from cellmark.viz.drawing import any_letters, entry, plain
 from cellmark.viz.labels import place_labels
 
 PANEL_INCHES, DPI = (5.4, 4.4), 100
@@ -73,14 +73,13 @@ def draw_cost(
     for axes, (cost, known) in zip(panels[0], drawn.items(), strict=True):
         _draw_panel(axes, known, cost, groups, lower_is_better)
     direction = "lower" if lower_is_better else "higher"
-    panels[0][0].set_ylabel(f"{_plain(metric)} ({direction} is better)", fontsize=10, parse_math=False)
-    with warnings.catch_warnings():  # names in letters that the font does not have are drawn as boxes
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+    panels[0][0].set_ylabel(f"{plain(metric)} ({direction} is better)", fontsize=10, parse_math=False)
+    with any_letters():
         layout: Any = figure.get_layout_engine()
         layout.execute(figure)  # labels are placed where nothing moves any more
         figure.set_layout_engine("none")
         for axes, known in zip(panels[0], drawn.values(), strict=True):
-            place_labels(axes, [(x, point.value) for point, x in known], [_plain(point.label) for point, _ in known])
+            place_labels(axes, [(x, point.value) for point, x in known], [plain(point.label) for point, _ in known])
         canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
 
@@ -115,7 +114,7 @@ def _draw_panel(
     axes: Axes, known: Sequence[tuple[Point, float]], cost: str, groups: Sequence[str], lower_is_better: bool
 ) -> None:
     x, y = np.array([x for _, x in known]), np.array([point.value for point, _ in known])
-    axes.set_xlabel(_plain(cost), fontsize=10, parse_math=False)
+    axes.set_xlabel(plain(cost), fontsize=10, parse_math=False)
     axes.tick_params(labelsize=8.5, labelleft=True)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.margins(0.12, 0.12)
@@ -157,7 +156,7 @@ def _style(group: int, finished: bool) -> dict[str, Any]:
 
 def _handles(points: Sequence[Point], groups: Sequence[str]) -> list[Line2D]:
     """What the legend explains: the groups, what hollow means, and the front, each where there is such a thing."""
-    handles = [Line2D([], [], **_style(number, True), label=_plain(name)) for number, name in enumerate(groups)]
+    handles = [Line2D([], [], **_style(number, True), label=entry(name)) for number, name in enumerate(groups)]
     if not all(point.finished for point in points):
         handles.append(Line2D([], [], **(_style(0, False) | {"color": "#555555"}), label="not finished"))
     if sum(point.finished for point in points) > 1:
@@ -168,7 +167,7 @@ def _handles(points: Sequence[Point], groups: Sequence[str]) -> list[Line2D]:
 def _frame(panels: int, handles: list[Line2D], title: str, note: str) -> Figure:
     """A figure with the legend above and the note below the room for its panels."""
     width = panels * PANEL_INCHES[0]
-    lines = [own for line in note.splitlines() for own in textwrap.wrap(_plain(line), int(width / _LETTERS))]
+    lines = [own for line in note.splitlines() for own in textwrap.wrap(plain(line), int(width / _LETTERS))]
     letters = max((len(str(handle.get_label())) for handle in handles), default=0)
     across = max(1, min(len(handles), int(width / (_LETTERS * letters + _HANDLE))))
     foot, head = _LINE * (len(lines) + 0.5), _ROW * (-(-len(handles) // across) + bool(title)) + 0.08
@@ -178,14 +177,9 @@ def _frame(panels: int, handles: list[Line2D], title: str, note: str) -> Figure:
     layout.set(w_pad=0.1, rect=(0, foot / height, 1, 1 - (foot + head) / height))
     legend = figure.legend(handles=handles, loc="upper left", alignment="left", ncols=across, fontsize=9, frameon=False)
     if title:
-        legend.set_title(_plain(title))
+        legend.set_title(plain(title))
     for text in [*legend.get_texts(), legend.get_title()]:
         text.set_parse_math(False)
     below = "\n".join(lines)
     figure.text(0.12 / width, foot / height, below, fontsize=8.5, va="top", linespacing=1.25, parse_math=False)
     return figure
-
-
-def _plain(text: str) -> str:
-    """Names of folders may hold anything; Matplotlib cannot draw lone surrogates and hides a label with a leading _."""
-    return " ".join(text.encode("utf-8", "replace").decode().split()).lstrip("_")

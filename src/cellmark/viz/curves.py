@@ -10,6 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from cellmark.viz.drawing import any_letters, entry, plain
+
 History = Mapping[str, Sequence[Sequence[float]]]  # name of a metric -> (epoch, value) pairs in order
 
 COLUMNS, PANEL_INCHES, DPI = 4, (4.0, 3.2), 100
@@ -75,13 +77,14 @@ def draw_curves(history: History, title: str = "") -> np.ndarray:
     # Without pyplot: no global state, no window. Matplotlib's canvases have no types.
     canvas: Any = FigureCanvasAgg(figure)
     if title:
-        figure.suptitle(_plain(title), parse_math=False, fontsize=11)
+        figure.suptitle(plain(title), parse_math=False, fontsize=11)
     epochs = [epoch for panel in panels for key in panel.curves for epoch, _ in history.get(key, ())]
     for place, panel in enumerate(panels, start=1):
         axes = figure.add_subplot(rows, columns, place)
         _draw_panel(axes, panel, history)
         axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
-    canvas.draw()
+    with any_letters():
+        canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
 
 
@@ -123,9 +126,4 @@ def _draw_panel(axes: Axes, panel: Panel, history: History) -> None:
 
 def _label(name: str, curve: Sequence[Sequence[float]]) -> str:
     """Name of a curve and its last value."""
-    return f"{_plain(name)}: {curve[-1][1]:.3g}"
-
-
-def _plain(text: str) -> str:
-    """Names of folders may hold anything; Matplotlib cannot draw lone surrogates and hides a label with a leading _."""
-    return text.encode("utf-8", "replace").decode().lstrip("_")
+    return f"{entry(name)}: {curve[-1][1]:.3g}"

@@ -2,7 +2,6 @@
 
 import re
 import textwrap
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from cellmark.viz.drawing import any_letters, plain
 
 COLUMNS, PANEL_WIDTH, DPI = 4, 2.9, 100
 HEAD, LINE, LETTER, RIM = 0.85, 0.15, 0.072, 0.7  # inches: of a panel's title and axis, a line, a letter, head and foot
@@ -73,8 +74,7 @@ def draw_folds(names: Sequence[str], panels: Sequence[FoldPanel], title: str = "
     figure.suptitle(_broken(title, 30 * columns), parse_math=False, fontsize=11)
     if any(panel.worst is not None for panel in panels):
         figure.supxlabel(textwrap.fill(LEGEND, 30 * columns), fontsize=9)
-    with warnings.catch_warnings():  # names in letters that the font does not have are drawn as boxes
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+    with any_letters():
         canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
 
@@ -88,7 +88,7 @@ def _inches(labels: Sequence[str], columns: int, rows: int) -> tuple[float, floa
 
 
 def _style(axes: Axes, panel: FoldPanel, folds: int) -> None:
-    heading = "\n".join(_short(_plain(text), WIDEST) for text in (panel.title, panel.note))
+    heading = "\n".join(_short(plain(text), WIDEST) for text in (panel.title, panel.note))
     axes.set_title(heading, fontsize=9, loc="left", parse_math=False)
     axes.set_ylim(folds - 0.4, -0.6)  # the first fold on top
     axes.tick_params(axis="y", length=0)
@@ -135,7 +135,7 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
 
 def _broken(name: str, width: int = LONGEST) -> str:
     """A name in lines, broken after a word if that takes few lines; of a very long one the middle is left out."""
-    name = _short(_plain(name), width * MOST_LINES)
+    name = _short(plain(name), width * MOST_LINES)
     lines = [""]
     for word in re.findall(r"[^ _./-]*[ _./-]+|[^ _./-]+", name):
         if len(lines[-1]) + len(word.rstrip()) <= width:
@@ -149,8 +149,3 @@ def _broken(name: str, width: int = LONGEST) -> str:
 
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - most // 2 - 1]}\u2026{text[-(most // 2) :]}"
-
-
-def _plain(text: str) -> str:
-    """Names of folders may hold anything; Matplotlib cannot draw lone surrogates, and breaks lines."""
-    return " ".join(text.encode("utf-8", "replace").decode().split())
