@@ -13,7 +13,8 @@ from tests.cli.test_main import composed
 from tests.killing import PATIENCE
 
 TRAIN = [sys.executable, "-m", "cellmark.cli.main", "train"]
-QUIET = ["callbacks.pictures=null", "callbacks.curves=null"]
+QUIET = [f"callbacks.{name}=null" for name in ("pictures", "pr_curves", "curves")]
+QUIET += ["metrics.coco=null", "metrics.pck=null", "logger.tensorboard=null"]
 FIXED = {"run", "folder", "state", "error", "epochs", "parameters", "seconds", "kwh", "kg_co2"}
 
 
@@ -53,7 +54,7 @@ def test_a_sweep_with_a_job_that_fails_and_a_run_that_is_killed(plain_root, tmp_
         assert process.poll() is None
     finally:
         process.kill()
-        process.wait()
+        process.wait(PATIENCE)
     again = compared(tmp_path / "out2", tmp_path / "endless", tmp_path / "sweep")
     states = {"sweep/0": "finished", "sweep/1": "failed", "endless": "running"}
     assert {name: row["state"] for name, row in first.items()} == states

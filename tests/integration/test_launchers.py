@@ -56,6 +56,7 @@ def test_jobs_of_a_sweep_at_the_same_time_one_fails_and_one_is_killed(place, tmp
     monkeypatch.setenv("MEET_IN", "fold0,fold1,fold2")
     monkeypatch.setenv("FAIL_IN", "fold1")
     monkeypatch.setenv("DIE_IN", "fold2")
+    monkeypatch.setattr("submitit.core.core.Job._results_timeout_s", 1)  # its wait for the answer of a dead job: 15 s
     command = ["train", "-m", "launcher=local", *TWO, "data.val_folder=fold0,fold1,fold2", "output_dir=sweep"]
     assert run(*command) == 1
     told = capfd.readouterr()
@@ -69,25 +70,23 @@ def test_jobs_of_a_sweep_at_the_same_time_one_fails_and_one_is_killed(place, tmp
 
 
 @pytest.mark.slow
-def test_folds_of_a_crossval_one_process_at_a_time(place, tmp_path, monkeypatch, capfd):
-    monkeypatch.setenv("FAIL_IN", "fold0")
-    command = ["crossval", "launcher=local", *TWO, "folds=two.yaml", "output_dir=cv", "hydra.sweeper.max_batch_size=1"]
-    assert run(*command) == 1
-    assert states_of(place / "cv") == {"fold0": "failed", "fold1": "finished"}
-    assert "fold0: failed after 1 epoch: RuntimeError: the disk is full" in " ".join(capfd.readouterr().out.split())
+def test_folds_of_a_crossval_one_process_at_a_time(place, capfd):
+    settings = [*QUICK, "data.root=root", "folds=two.yaml", "output_dir=cv", "hydra.sweeper.max_batch_size=1"]
+    assert run("crossval", "launcher=local", *settings) == 0
+    assert states_of(place / "cv") == {"fold0": "finished", "fold1": "finished"}
     one, other = (place / "cv/folds" / name for name in ("fold0", "fold1"))
-    assert (one / "failure.json").stat().st_mtime < (other / "config.yaml").stat().st_mtime
-    monkeypatch.delenv("FAIL_IN")
+    assert (one / "summary.json").stat().st_mtime < (other / "config.yaml").stat().st_mtime
     finished = (other / "summary.json").stat().st_mtime_ns
-    assert run(*(one for one in command if one != "launcher=local")) == 0  # and without it
+    capfd.readouterr()
+    assert run("crossval", *settings) == 0  # the same cross-validation, without a launcher
     assert (other / "summary.json").stat().st_mtime_ns == finished
-    assert "2 of 2 folds finished" in (place / "cv/report.md").read_text()
+    assert "finished before: fold0, fold1" in capfd.readouterr().out
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_jobs_end_with_the_command(place, tmp_path, end):
-    """Ctrl-C in a terminal, which all processes hear; SIGTERM and SIGKILL, which only the first one does."""
+    """Ctrl-C in a terminal, which all processes hear; SIGKILL, which only the first one does."""
     folder = place / end.name
     command = ["crossval", "launcher=local", *TWO, "folds=two.yaml", f"output_dir={folder}"]
     process = start(*command, folder=place, PAUSE_IN="fold0,fold1")
@@ -95,10 +94,7 @@ def test_jobs_end_with_the_command(place, tmp_path, end):
     wait_for(lambda: all(mark.exists() and mark.read_text() for mark in marks), process)
     workers = [int(mark.read_text()) for mark in marks]
     assert all(map(alive, workers))
-    if end == signal.SIGINT:
-        os.killpg(process.pid, end)
-    else:
-        process.send_signal(end)
+    (os.killpg if end == signal.SIGINT else os.kill)(process.pid, end)
     said = process.communicate(timeout=60)[1]  # ends when the last of its processes has
     assert process.returncode == (-end if end == signal.SIGKILL else 128 + end), said
     assert "Traceback" not in said and (end == signal.SIGKILL or "the same command goes on" in said)

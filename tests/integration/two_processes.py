@@ -1,7 +1,10 @@
 """Trainings of two processes on the CPU, started as a person does, and what is left of them."""
 
+import contextlib
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -38,7 +41,7 @@ def finish(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.wait(PATIENCE)
     return process.returncode, out.decode(), err.decode()
 
 
@@ -53,6 +56,16 @@ def at_work(mark: Path) -> list[int]:
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue
     return found
+
+
+def free_port() -> int:
+    """A port that nothing listens on, and that the system gives to no program that asks for any port."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(max(lowest - 10000, 1024), lowest)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("", port))
+            return port
 
 
 def until(condition, seconds: float = PATIENCE) -> None:
