@@ -1,5 +1,6 @@
 """The data module: folders in, batches out."""
 
+import os
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -128,7 +129,7 @@ class FoldersDataModule(L.LightningDataModule):
             batch_sampler=SharedBatches(sampler, self.batch_size, drop_last=train, rank=rank, processes=processes),
             num_workers=self.num_workers,
             collate_fn=collate,
-            worker_init_fn=_ignore_interrupts,
+            worker_init_fn=_leave_signals_to_the_trainer,
             generator=torch.Generator().manual_seed(self.seed),  # loading takes nothing from the network's randomness
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
@@ -136,7 +137,11 @@ class FoldersDataModule(L.LightningDataModule):
         return loader
 
 
-def _ignore_interrupts(worker: int) -> None:
-    """Ctrl-C and SIGTERM to a group of processes reach workers too, but are for the trainer to answer and end them."""
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.SIG_IGN)
+def _leave_signals_to_the_trainer(worker: int) -> None:
+    """Ctrl-C and SIGTERM to a group of processes reach workers too, but are for the trainer to answer.
+
+    SIGTERM is also how workers are ended at last. With any other status than 0 PyTorch would raise an error in the
+    trainer, in the midst of its answer.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
