@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from cellmark.data.records import CocoFile, Code
 from cellmark.files import write_image, write_json
@@ -40,6 +41,15 @@ def write_plain_folders(root: Path, folders: int, images: int, size: int = 64) -
             coco.add_image(name, size, size, [code])
         write_json(root / f"fold{index}" / "annotations.json", coco.to_dict())
     return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Here and in the commands that tests start: sums of several threads need not be equal bit for bit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        torch.set_num_threads(1)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -155,7 +155,8 @@ def test_jobs_of_slurm(place, slurm, monkeypatch, capfd):
 def test_without_slurm_it_says_so(place, capfd):
     command = ["train", "-m", "launcher=slurm", *TWO, "data.val_folder=fold0,fold1", "output_dir=none"]
     assert run(*command) == 1
-    assert 'Could not detect "srun"' in capfd.readouterr().err
+    assert capfd.readouterr().err == "error: train: launcher=slurm: there is no Slurm on this machine (no srun)\n"
+    assert not (place / "none").exists()
 
 
 @pytest.mark.parametrize("launcher", ["local", "slurm"])

@@ -73,14 +73,15 @@ def main(verb: str | None = None) -> None:
 
 def _refuse_missing_extras(verb: str, arguments: Sequence[str]) -> None:
     """Ends with what to install, which Hydra does not know."""
-    if "launcher=slurm" in arguments and shutil.which("sbatch") is None:
-        print(f"error: {verb}: launcher=slurm: there is no Slurm on this machine (no sbatch)", file=sys.stderr)
-        sys.exit(1)
     for argument in arguments:
         plugin, extra = EXTRAS.get(argument.lstrip("+"), (None, None))
         if plugin and (find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{plugin}") is None):
             print(f"error: {verb}: {argument} needs more: pip install 'cellmark[{extra}]'", file=sys.stderr)
             sys.exit(1)
+    starts = verb == "crossval" or {"-m", "--multirun"} & set(arguments)
+    if starts and "launcher=slurm" in arguments and shutil.which("srun") is None:
+        print(f"error: {verb}: launcher=slurm: there is no Slurm on this machine (no srun)", file=sys.stderr)
+        sys.exit(1)
 
 
 def _hint(verb: str) -> str:
