@@ -17,6 +17,7 @@ from cellmark.data.batch import Batch, collate
 from cellmark.data.check import load_root
 from cellmark.data.dataset import CellDataset
 from cellmark.data.folds import split_folders
+from cellmark.data.mosaic import Mosaics
 from cellmark.data.records import Folder
 from cellmark.data.sampling import EpochSampler, SharedBatches
 from cellmark.errors import CellmarkError
@@ -44,6 +45,7 @@ class FoldersDataModule(L.LightningDataModule):
         seed: int = 0,
         on_error: Literal["raise", "skip"] = "raise",
         augment: Augment | None = None,
+        mosaic: Mapping[int, float] | None = None,
     ) -> None:
         """Takes the configuration; files are read in ``setup``.
 
@@ -60,6 +62,7 @@ class FoldersDataModule(L.LightningDataModule):
             seed: of the order of the samples and of their augmentation.
             on_error: ``raise`` refuses data with problems, ``skip`` leaves out the bad records and logs them.
             augment: applied to training samples.
+            mosaic: share of training samples that are mosaics of 2 x 2, 4 x 4, ... samples: ``{2: 0.2, 4: 0.1}``.
         """
         super().__init__()
         self.root, self.classes, self.on_error = root, list(classes), on_error
@@ -75,7 +78,7 @@ class FoldersDataModule(L.LightningDataModule):
         if isinstance(train_folders, str):
             raise CellmarkError(f"data.train_folders={train_folders}: a list is needed, as in [{train_folders}]")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self.augment = augment
+        self.augment, self.mosaic = augment, dict(mosaic or {})
         self.folders: dict[str, list[Folder]] = {}
         self.first_epoch = 0
 
@@ -100,7 +103,7 @@ class FoldersDataModule(L.LightningDataModule):
         return {split: sum(len(f.images) for f in folders) for split, folders in self.folders.items()}
 
     def dataset(self, split: str) -> CellDataset:
-        """The samples of ``train`` (augmented), ``val`` or ``test``."""
+        """The samples of ``train`` (augmented, without mosaics), ``val`` or ``test``."""
         augment = self.augment if split == "train" else None
         return CellDataset(self.folders[split], self.size, self.visibility, augment, self.seed)
 
@@ -124,8 +127,9 @@ class FoldersDataModule(L.LightningDataModule):
         rank, processes = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         shuffle = train and not (trainer and cast(Any, trainer).overfit_batches)
         sampler = EpochSampler(len(dataset), self.seed, shuffle, epoch=self.first_epoch if train else 0)
+        mosaics = Mosaics(dataset, len(dataset), self.mosaic, self.seed) if train and self.mosaic else None
         loader: DataLoader[Any] = DataLoader(
-            dataset,
+            mosaics or dataset,
             batch_sampler=SharedBatches(sampler, self.batch_size, drop_last=train, rank=rank, processes=processes),
             num_workers=self.num_workers,
             collate_fn=collate,

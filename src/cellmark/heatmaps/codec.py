@@ -39,19 +39,21 @@ class GaussianCodec:
         min_sigma: with ``unit=pitch``, the least sigma in pixels of the heatmap: a narrower Gaussian falls
             between the pixels.
         threshold: least height of a peak that counts as a cell.
+        min_pitch: least cell pitch in pixels of the input: cells closer together are not drawn.
     """
 
     sigma: float = 2.0
     unit: Literal["pixel", "pitch"] = "pixel"
     min_sigma: float = 0.7
     threshold: float = 0.3
+    min_pitch: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuses values that cannot work."""
         if self.unit not in ("pixel", "pitch"):
             raise CellmarkError(f"codec.unit must be 'pixel' or 'pitch', got {self.unit!r}")
-        if self.sigma <= 0 or self.min_sigma <= 0 or not 0 < self.threshold < 1:
-            raise CellmarkError(f"codec needs sigma > 0, min_sigma > 0 and 0 < threshold < 1, got {self}")
+        if self.sigma <= 0 or self.min_sigma <= 0 or not 0 < self.threshold < 1 or self.min_pitch < 0:
+            raise CellmarkError(f"codec needs sigma > 0, min_sigma > 0, 0 < threshold < 1, min_pitch >= 0, got {self}")
 
     def encode(
         self, points: Tensor, labels: Tensor, pitch: Tensor, size: tuple[int, int], stride: int, classes: int
@@ -61,7 +63,7 @@ class GaussianCodec:
         Args:
             points: (B, N, 2) x, y in pixels of the input.
             labels: (B, N) class of each point; negative for padding.
-            pitch: (B, N) cell pitch in pixels of the input; read with ``unit=pitch`` only.
+            pitch: (B, N) cell pitch in pixels of the input; read with ``unit=pitch`` or ``min_pitch``.
             size: height and width of the heatmap.
             stride: input pixels per heatmap pixel.
             classes: number of maps per image.
@@ -71,7 +73,7 @@ class GaussianCodec:
         """
         batch, height, width = points.shape[0], *size
         heatmap = points.new_zeros(batch * classes * height * width)
-        image, column = torch.nonzero(labels >= 0, as_tuple=True)
+        image, column = torch.nonzero((labels >= 0) & (pitch >= self.min_pitch), as_tuple=True)
         if len(image):
             centres = resize_points(points[image, column], (1 / stride, 1 / stride))
             sigma = self._sigmas(pitch[image, column] / stride)
