@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from cellmark.cli.dataset_synth import run
-from cellmark.data.generate.scenes import CONDITIONS
+from cellmark.data.generate.scenes import ALL_CONDITIONS, CONDITIONS
 from cellmark.errors import CellmarkError
 
 DEFAULTS: dict[str, Any] = {
@@ -17,6 +17,7 @@ DEFAULTS: dict[str, Any] = {
     "seed": 4,
     "severity": [0.0, 1.0],
     "min_pitch": 5.0,
+    "conditions": list(CONDITIONS),
     "workers": 1,
 }
 
@@ -91,6 +92,26 @@ def test_a_dataset_that_lost_files_is_not_reused(tmp_path: Path) -> None:
         synth(tmp_path / "data", images_per_folder=1)
 
 
+def test_unknown_conditions_are_refused_with_the_list(tmp_path: Path) -> None:
+    with pytest.raises(
+        CellmarkError, match=r"no condition 'paper'; there are 0_no_code, 1_label_print, .*10_laser_part"
+    ):
+        synth(tmp_path / "data", conditions=["1_label_print", "paper"])
+
+
+def test_all_conditions_and_the_same_pictures_in_any_selection(dataset: Path, tmp_path: Path) -> None:
+    synth(tmp_path / "all", conditions="all")
+    synth(tmp_path / "two", conditions=["10_laser_part", "2_dot_peened"])
+    assert {p.name for p in (tmp_path / "all").iterdir()} == {*ALL_CONDITIONS, "synth.json"}
+    everything = content(tmp_path / "all")
+    for folder in (dataset, tmp_path / "two"):
+        part = {name: data for name, data in content(folder).items() if name != "synth.json"}
+        assert part.items() <= everything.items()
+    bare = json.loads((tmp_path / "all" / "0_no_code" / "annotations.json").read_text())
+    assert len(bare["images"]) == 2
+    assert bare["annotations"] == []
+
+
 def test_the_end_names_folder_and_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     synth(tmp_path / "data", images_per_folder=1)
     output = capsys.readouterr().out
@@ -116,6 +137,10 @@ def test_the_end_names_folder_and_counts(tmp_path: Path, capsys: pytest.CaptureF
         {"min_pitch": 20.0},
         {"min_pitch": None},
         {"workers": 0},
+        {"conditions": []},
+        {"conditions": "7_rendered"},
+        {"conditions": ["1_label_print", "1_label_print"]},
+        {"conditions": 7},
     ],
 )
 def test_wrong_parameters_are_refused(changes: dict[str, Any], tmp_path: Path) -> None:

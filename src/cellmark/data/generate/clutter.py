@@ -48,7 +48,7 @@ def artwork(
         gap = 1.7 + rng.exponential(1.5) if rng.random() > 0.5 * severity else rng.uniform(0.1, 1.0)
         height = rng.uniform(1.6, 4.5) * (1 + 0.02 * float(layout.extent.max()))
         side = rng.integers(4)
-        text = _text(rng)
+        text = random_text(rng)
         if side < 2:
             at = (rng.uniform(left - 2, right - 2), top - gap - height if side else bottom + gap)
             _write(rng, raster, canvas, text, at, height, upright=True)
@@ -66,7 +66,8 @@ def artwork(
     return result
 
 
-def _text(rng: np.random.Generator) -> str:
+def random_text(rng: np.random.Generator) -> str:
+    """A serial number, or a word and one."""
     serial = "".join(LETTERS[i] for i in rng.integers(len(LETTERS), size=int(rng.integers(3, 12))))
     return serial if rng.random() < 0.6 else f"{WORDS[rng.integers(len(WORDS))]} {serial[:6]}"
 
@@ -81,6 +82,12 @@ def _write(
     upright: bool,
 ) -> None:
     """Writes with the top left corner at plane point ``at``, letters ``height`` modules high."""
+    patch = lettering(rng, raster, text, height)
+    paste(raster, canvas, patch if upright else np.rot90(patch), at)
+
+
+def lettering(rng: np.random.Generator, raster: Raster, text: str, height: float) -> np.ndarray:
+    """The text, ``height`` modules high, in some font: uint8 (H, W), 255 where marked."""
     pixels = height * raster.scale
     font = FONTS[rng.integers(len(FONTS))]
     scale = pixels / (11.0 if font == cv2.FONT_HERSHEY_PLAIN else 22.0)
@@ -88,7 +95,21 @@ def _write(
     (width, tall), base = cv2.getTextSize(text, font, scale, thick)
     patch = np.zeros((tall + base + 2, width + 2), np.uint8)
     cv2.putText(patch, text, (1, tall), font, scale, 255, thick, cv2.LINE_AA)
-    paste(raster, canvas, patch if upright else np.rot90(patch), at)
+    return patch
+
+
+def captions(rng: np.random.Generator, raster: Raster, layout: Layout) -> np.ndarray:
+    """A line of text close above the codes and one below, as parts are numbered; float32 (side, side)."""
+    canvas = np.zeros((raster.side, raster.side), np.uint8)
+    for sign in (-1, 1):
+        if rng.random() < 0.25:
+            continue
+        height = rng.uniform(1.4, 3.2) * (1 + 0.02 * float(layout.extent.max()))
+        patch = lettering(rng, raster, random_text(rng)[: int(rng.integers(3, 16))], height)
+        tall, wide = (side / raster.scale for side in patch.shape)
+        gap = float(layout.extent[1]) + rng.uniform(0.3, 2.0)
+        paste(raster, canvas, patch, (-wide / 2 + rng.normal(0, 0.5), gap if sign > 0 else -gap - tall))
+    return canvas.astype(np.float32) / np.float32(255)
 
 
 def paste(raster: Raster, canvas: np.ndarray, patch: np.ndarray, at: tuple[float, float]) -> None:

@@ -1,4 +1,4 @@
-"""Writes a whole dataset: six folders of PNG + COCO, the same bytes for the same seed."""
+"""Writes a whole dataset: a folder of PNG + COCO for each condition, the same bytes for the same seed."""
 
 import json
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from cellmark.data.generate.layout import LARGEST
-from cellmark.data.generate.scenes import CONDITIONS, draw
+from cellmark.data.generate.scenes import ALL_CONDITIONS, CONDITIONS, draw
 from cellmark.data.generate.symbols import VERSIONS
 from cellmark.data.processes import map_in_processes
 from cellmark.data.records import CocoFile, Code
 from cellmark.errors import CellmarkError
 from cellmark.files import new_folder, write_image, write_json
 
-GENERATOR = 1  # counts up whenever the same parameters give other pictures
+GENERATOR = 2  # counts up whenever the same parameters give other pictures
 PARAMETERS = "synth.json"
 ANNOTATIONS = "annotations.json"
 SMALLEST_SIZE = 64
@@ -32,6 +32,7 @@ class Parameters:
         seed: seed of all randomness, 0 or greater.
         severity: range from which each picture's severity is drawn uniformly.
         min_pitch: smallest distance between neighbouring cells, pixels.
+        conditions: the folders; a condition's pictures do not depend on which others are drawn.
         generator: version of the generator.
     """
 
@@ -40,10 +41,12 @@ class Parameters:
     seed: int
     severity: tuple[float, float]
     min_pitch: float = 5.0
+    conditions: tuple[str, ...] = CONDITIONS
     generator: int = GENERATOR
 
     def __post_init__(self) -> None:
         """Refuses what cannot be drawn."""
+        _check_conditions(self.conditions)
         if self.images_per_folder < 1:
             raise CellmarkError(f"images_per_folder={self.images_per_folder}: at least 1 is needed")
         if self.size < SMALLEST_SIZE:
@@ -59,6 +62,15 @@ class Parameters:
             )
 
 
+def _check_conditions(conditions: tuple[str, ...]) -> None:
+    unknown = [name for name in conditions if name not in ALL_CONDITIONS]
+    if unknown or not conditions:
+        what = f"no condition {', '.join(map(repr, unknown))}" if unknown else "at least one condition is needed"
+        raise CellmarkError(f"conditions={list(conditions)}: {what}; there are {', '.join(ALL_CONDITIONS)}")
+    if len(set(conditions)) < len(conditions):
+        raise CellmarkError(f"conditions={list(conditions)}: each may be named once only")
+
+
 @dataclass(frozen=True)
 class Summary:
     """What was written."""
@@ -72,7 +84,7 @@ class Summary:
 class _Job:
     parameters: Parameters
     root: Path
-    folder: int
+    condition: str
     index: int
 
     @property
@@ -101,7 +113,7 @@ def is_there(output_dir: Path, parameters: Parameters) -> bool:
         old = found if isinstance(found, dict) else {}
         differences = ", ".join(f"{key} is {old.get(key)} there, {wanted[key]} here" for key in keys)
         raise CellmarkError(f"{output_dir}: holds another dataset: {differences}; name another folder")
-    for condition in CONDITIONS:
+    for condition in parameters.conditions:
         count = len(list((output_dir / condition).glob("*.png")))
         if count != parameters.images_per_folder or not (output_dir / condition / ANNOTATIONS).is_file():
             raise CellmarkError(
@@ -124,30 +136,29 @@ def write(output_dir: Path, parameters: Parameters, workers: int | None = None) 
     """
     images = codes = cells = 0
     with new_folder(output_dir) as root:
-        files = [CocoFile(info={"description": name}) for name in CONDITIONS]
+        files = {name: CocoFile(info={"description": name}) for name in parameters.conditions}
         jobs = [
-            _Job(parameters, root, folder, index)
-            for folder in range(len(CONDITIONS))
+            _Job(parameters, root, condition, index)
+            for condition in parameters.conditions
             for index in range(parameters.images_per_folder)
         ]
-        for name in CONDITIONS:
+        for name in parameters.conditions:
             (root / name).mkdir()
         with closing(map_in_processes(_draw, jobs, workers)) as drawings:
             for job, drawn in zip(jobs, drawings, strict=True):
-                files[job.folder].add_image(job.name, parameters.size, parameters.size, drawn)
+                files[job.condition].add_image(job.name, parameters.size, parameters.size, drawn)
                 images, codes = images + 1, codes + len(drawn)
                 cells += sum(len(code.keypoints) for code in drawn)
                 yield Summary(images, codes, cells)
-        for name, file in zip(CONDITIONS, files, strict=True):
+        for name, file in files.items():
             write_json(root / name / ANNOTATIONS, file.to_dict(), indent=None)
         write_json(root / PARAMETERS, asdict(parameters))
 
 
 def _draw(job: _Job) -> tuple[Code, ...]:
     parameters = job.parameters
-    rng = np.random.default_rng([parameters.seed, job.folder, job.index])
+    rng = np.random.default_rng([parameters.seed, ALL_CONDITIONS.index(job.condition), job.index])
     severity = float(rng.uniform(*parameters.severity))
-    condition = CONDITIONS[job.folder]
-    drawing = draw(condition, parameters.size, rng, severity, parameters.min_pitch)
-    write_image(job.root / condition / job.name, drawing.image)
+    drawing = draw(job.condition, parameters.size, rng, severity, parameters.min_pitch)
+    write_image(job.root / job.condition / job.name, drawing.image)
     return drawing.codes

@@ -19,6 +19,10 @@ class Camera:
         contrast: share of the contrast that gets lost.
         mono: probability of a monochrome camera.
         jpeg: points of JPEG quality that get lost.
+        coarse: probability of few pixels for each cell, enlarged again.
+        fewest: the fewest pixels for each cell that are taken then.
+        sharpen: probability of a camera that sharpens: halos along edges.
+        binary: probability of a picture of black and white only, as a fax or a scanner makes it.
     """
 
     defocus: float = 0.18
@@ -27,6 +31,14 @@ class Camera:
     contrast: float = 0.3
     mono: float = 0.35
     jpeg: float = 55.0
+    coarse: float = 0.0
+    fewest: float = 1.6
+    sharpen: float = 0.0
+    binary: float = 0.0
+
+
+ENLARGED_BY = (cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
+MOST_PIXELS = 4.0  # for each cell, where the camera is coarse
 
 
 def blur_kernel(defocus: float, motion: float, angle: float) -> np.ndarray:
@@ -95,12 +107,54 @@ def take(rng: np.random.Generator, scene: np.ndarray, camera: Camera, pitch: flo
     motion = severity * camera.motion * pitch * rng.beta(1.5, 1.5)
     kernel = blur_kernel(defocus, motion, rng.uniform(0, np.pi))
     image = cv2.filter2D(np.clip(scene, 0, 1.6), -1, kernel, borderType=cv2.BORDER_REFLECT_101)
-    image = _expose(rng, image, camera, severity)
+    size = image.shape[0]
+    side = _coarse_side(rng, camera, size, pitch)
+    image = _expose(rng, reduced(image, side), camera, severity)
     image = image + _noise(rng, image, camera.noise * severity * rng.beta(1.3, 1.5) + 0.003)
+    if rng.random() < camera.sharpen:
+        halo = image - cv2.GaussianBlur(image, (0, 0), rng.uniform(0.7, 1.6))
+        image = image + np.float32(rng.uniform(0.4, 1.8)) * halo
     pixels = (np.clip(image, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     if rng.random() < camera.mono:
         pixels = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return _compress(pixels, int(96 - min(severity, 1.5) * camera.jpeg * rng.beta(1.2, 1.5)))
+    if rng.random() < camera.binary:
+        pixels = binarised(pixels)
+    loss = camera.jpeg if side == size else 0.5 * camera.jpeg  # few pixels: as much JPEG would leave nothing
+    pixels = _compress(pixels, int(96 - min(severity, 1.5) * loss * rng.beta(1.2, 1.5)))
+    return pixels if side == size else enlarged(pixels, size, ENLARGED_BY[rng.integers(len(ENLARGED_BY))])
+
+
+def _coarse_side(rng: np.random.Generator, camera: Camera, size: int, pitch: float) -> int:
+    """Side of the picture that the camera takes, in pixels: ``size``, or fewer where it is coarse."""
+    if rng.random() >= camera.coarse:
+        return size
+    return min(size, int(np.ceil(size * rng.uniform(camera.fewest, MOST_PIXELS) / pitch)))
+
+
+def reduced(image: np.ndarray, side: int) -> np.ndarray:
+    """The square picture with ``side`` pixels a side: each is the mean over its area, so centres stay."""
+    if side == image.shape[0]:
+        return image
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def enlarged(image: np.ndarray, size: int, method: int) -> np.ndarray:
+    """The picture enlarged to ``size`` by one of ``ENLARGED_BY``; all are of the half-pixel convention.
+
+    The nearest pixel alone would move edges by up to half a pixel where the sizes are no multiples of each other;
+    here each large pixel keeps its exact borders, so that centres stay.
+    """
+    if method == cv2.INTER_NEAREST:
+        side = -(-size // image.shape[0]) * image.shape[0]
+        return reduced(cv2.resize(image, (side, side), interpolation=method), size)
+    return cv2.resize(image, (size, size), interpolation=method)
+
+
+def binarised(pixels: np.ndarray) -> np.ndarray:
+    """Black and white only, by the threshold that parts the two best (Otsu 1979)."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    _, black_white = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    return cv2.cvtColor(black_white, cv2.COLOR_GRAY2RGB)
 
 
 def _expose(rng: np.random.Generator, image: np.ndarray, camera: Camera, severity: float) -> np.ndarray:
@@ -146,3 +200,26 @@ def rectified_border(rng: np.random.Generator, image: np.ndarray, points: np.nda
     cv2.fillConvexPoly(mask, np.rint(np.array(corners)).astype(np.int32), 1)
     result: np.ndarray = image * rgb(mask)
     return result
+
+
+def padded_border(rng: np.random.Generator, image: np.ndarray, points: np.ndarray, margin: float) -> np.ndarray:
+    """A picture that is not square, padded: beyond a box about all ``points`` (N, 2) there is nothing.
+
+    Args:
+        rng: source of randomness.
+        image: uint8 (H, W, 3).
+        points: what must stay, pixels.
+        margin: least distance from a point to the box, pixels.
+    """
+    size = image.shape[0]
+    low = np.clip(np.floor(points.min(axis=0) - margin), 0, size - 1)
+    high = np.clip(np.ceil(points.max(axis=0) + margin), 1, size - 1)
+    axis = rng.integers(2)  # a picture is longer than the network's only one way
+    low[axis], high[axis] = 0, size - 1
+    away = rng.beta(1, 3, 4)
+    x0, y0 = (int(c) for c in np.floor(low * (1 - away[:2])))
+    x1, y1 = (int(c) + 1 for c in np.ceil(high + (size - 1 - high) * away[2:]))
+    inner = image[y0:y1, x0:x1]
+    kind = cv2.BORDER_REPLICATE if rng.random() < 0.25 else cv2.BORDER_CONSTANT
+    level = (float((0, 114, 128, 255)[rng.integers(4)]),) * 3
+    return cv2.copyMakeBorder(inner, y0, size - y1, x0, size - x1, kind, value=level)

@@ -47,14 +47,18 @@ def solid(layout: Layout) -> np.ndarray:
     return result
 
 
-def _shape(layout: Layout) -> tuple[int, int]:
+def shape_of(layout: Layout) -> tuple[int, int]:
+    """Height and width of the picture."""
     return layout.size, layout.size
 
 
-def _background(layout: Layout, rng: np.random.Generator, dark: float = 0.6) -> np.ndarray:
+def background(layout: Layout, rng: np.random.Generator, dark: float = 0.6) -> np.ndarray:
+    """What lies behind a label or a part, float32 (H, W, 3); dark with probability ``dark`` where it is a machine."""
     if rng.random() < 0.25:
-        return surfaces.card(rng, _shape(layout)) if rng.random() < 0.5 else surfaces.plastic(rng, _shape(layout), 0.5)
-    return clutter.machine(rng, _shape(layout), dark=rng.random() < dark)
+        return (
+            surfaces.card(rng, shape_of(layout)) if rng.random() < 0.5 else surfaces.plastic(rng, shape_of(layout), 0.5)
+        )
+    return clutter.machine(rng, shape_of(layout), dark=rng.random() < dark)
 
 
 def label(layout: Layout, rng: np.random.Generator, severity: float) -> np.ndarray:
@@ -63,10 +67,10 @@ def label(layout: Layout, rng: np.random.Generator, severity: float) -> np.ndarr
     quiet = rng.random() > 0.4 * severity
     art = clutter.artwork(rng, raster, layout, severity, 1.6, quiet)
     ink = raster.view(marks.printed(rng, raster, art, severity), layout)
-    base = surfaces.paper(rng, _shape(layout), severity)
+    base = surfaces.paper(rng, shape_of(layout), severity)
     if rng.random() < 0.15 * severity:  # white on a dark label
         base, colour = (
-            surfaces.plastic(rng, _shape(layout), 0.3) * 0.4,
+            surfaces.plastic(rng, shape_of(layout), 0.3) * 0.4,
             np.array((0.85, 0.85, 0.82), np.float32),
         )
     else:
@@ -75,12 +79,12 @@ def label(layout: Layout, rng: np.random.Generator, severity: float) -> np.ndarr
     if rng.random() < 0.25:
         result: np.ndarray = printed * rgb(solid(layout))
         return result
-    return blend(_background(layout, rng), printed, sheet(layout, rng, 2.0 if quiet else 0.3, 0.5))
+    return blend(background(layout, rng), printed, sheet(layout, rng, 2.0 if quiet else 0.3, 0.5))
 
 
 def _metal(layout: Layout, rng: np.random.Generator, severity: float, light: float) -> np.ndarray:
     """Brushed, blasted, cast or corroded metal, its grain the worse, the closer to the size of the dots."""
-    shape, size = _shape(layout), layout.pitch * rng.uniform(0.25, 0.9)
+    shape, size = shape_of(layout), layout.pitch * rng.uniform(0.25, 0.9)
     kind = rng.integers(4)
     if kind == 0:
         return surfaces.brushed(rng, shape, 0.4 + severity)
@@ -123,10 +127,10 @@ def laser(layout: Layout, rng: np.random.Generator, severity: float) -> np.ndarr
     if rng.random() < 0.35 and not light_on_dark:
         base = surfaces.heat_tints(rng, base, min(0.8, 0.25 + 0.5 * severity * rng.random()))
     strength = np.float32(1 - severity * rng.uniform(0.1, 0.55))
-    texture = coloured(1 + 0.1 * grain(rng, _shape(layout), 0.5), mark)
+    texture = coloured(1 + 0.1 * grain(rng, shape_of(layout), 0.5), mark)
     part = blend(base, texture, np.clip(alpha * strength, 0, 1))
     if rng.random() < 0.35:
-        return blend(clutter.machine(rng, _shape(layout), dark=True), part, sheet(layout, rng, 1.0, 0.6))
+        return blend(clutter.machine(rng, shape_of(layout), dark=True), part, sheet(layout, rng, 1.0, 0.6))
     result: np.ndarray = part * rgb(solid(layout))
     return result
 
@@ -144,16 +148,16 @@ def curved(layout: Layout, rng: np.random.Generator, severity: float) -> np.ndar
         colour = np.array((0.18, 0.14, 0.12), np.float32) * np.float32(rng.uniform(0.5, 1.5))
         part = blend(body, colour, np.clip(ink * np.float32(1 - 0.4 * severity * rng.random()), 0, 1))
     else:
-        body = surfaces.plastic(rng, _shape(layout), 0.3)
+        body = surfaces.plastic(rng, shape_of(layout), 0.3)
         ink = raster.view(marks.printed(rng, raster, art, severity), layout)
         colour = np.array(INKS[rng.integers(len(INKS))], np.float32)
-        printed = blend(surfaces.paper(rng, _shape(layout), severity), colour, ink)
+        printed = blend(surfaces.paper(rng, shape_of(layout), severity), colour, ink)
         part = blend(body, printed, sheet(layout, rng, 1.2, 0.35))
-    scene = _round_light(layout, rng, part, severity, 0.9 if shaft else 0.35)
-    return blend(clutter.machine(rng, _shape(layout), dark=rng.random() < 0.7), scene, solid(layout))
+    scene = round_light(layout, rng, part, severity, 0.9 if shaft else 0.35)
+    return blend(clutter.machine(rng, shape_of(layout), dark=rng.random() < 0.7), scene, solid(layout))
 
 
-def _round_light(
+def round_light(
     layout: Layout, rng: np.random.Generator, part: np.ndarray, severity: float, gloss: float
 ) -> np.ndarray:
     """Shading across a cylinder and the bands in which it mirrors a lamp."""
@@ -190,12 +194,12 @@ def crumpled(layout: Layout, rng: np.random.Generator, severity: float) -> np.nd
     else:
         grey = 0.86 + np.float32(0.22) * np.clip(tilt, -2, 1.5)
         colour = np.array((0.97, 0.96, 0.93), np.float32)
-    base = coloured(np.clip(grey, 0.08, 1.5) + 0.02 * grain(rng, _shape(layout), 0.5), colour)
+    base = coloured(np.clip(grey, 0.08, 1.5) + 0.02 * grain(rng, shape_of(layout), 0.5), colour)
     gloss = np.clip(mirror - np.float32(1.2), 0, 1) * np.float32(0.9 * severity * metal)
     inked = coloured(np.clip(0.8 + 0.5 * tilt, 0.3, 2.0), np.array(INKS[rng.integers(3)]))
     printed = blend(base, inked, ink * np.float32(1 - 0.2 * severity * rng.random())) + rgb(gloss)
     if rng.random() < 0.35:
-        return blend(_background(layout, rng), printed, sheet(layout, rng, 1.5, 0.5))
+        return blend(background(layout, rng), printed, sheet(layout, rng, 1.5, 0.5))
     result: np.ndarray = printed
     return result
 
@@ -203,8 +207,8 @@ def crumpled(layout: Layout, rng: np.random.Generator, severity: float) -> np.nd
 def _facets(layout: Layout, rng: np.random.Generator, severity: float) -> np.ndarray:
     """Slope of the crumpled sheet along the light, float32 (H, W): large creases and fine facets."""
     x, y = pixel_grid(layout.size)
-    bow = smooth(rng, _shape(layout), layout.size / 3) * np.float32(layout.size / 16)
-    slope = smooth(rng, _shape(layout), layout.size / 4) * np.float32(0.15)
+    bow = smooth(rng, shape_of(layout), layout.size / 3) * np.float32(layout.size / 16)
+    slope = smooth(rng, shape_of(layout), layout.size / 4) * np.float32(0.15)
     for _ in range(int(rng.integers(7, 15))):
         angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.9, 2) * layout.size
         c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -228,13 +232,19 @@ def dirty(layout: Layout, rng: np.random.Generator, severity: float) -> np.ndarr
         art = clutter.artwork(rng, raster, layout, severity, 1.2, quiet=True)
         ink = raster.view(marks.printed(rng, raster, art, 0.6 * severity), layout)
         white = np.array((0.9, 0.9, 0.88), np.float32)
-        painted = surfaces.plastic(rng, _shape(layout), 1.0)
+        painted = surfaces.plastic(rng, shape_of(layout), 1.0)
         colour = white if float(painted.mean()) < 0.45 else np.array((0.06, 0.06, 0.07), np.float32)
         scene = blend(painted, colour, ink)
     scene = clutter.soil(rng, scene, severity * rng.uniform(0.5, 1.2))
     width = max(1.0, 0.1 * layout.pitch)
     scene = clutter.scratches(rng, scene, rng.poisson(9 * severity), width, light=True)
     scene = clutter.scratches(rng, scene, rng.poisson(5 * severity), width, light=False)
-    veil = 1 - np.float32(0.25 * severity) * np.clip(fractal(rng, _shape(layout), layout.size / 3, 2), 0, 1)
+    veil = 1 - np.float32(0.25 * severity) * np.clip(fractal(rng, shape_of(layout), layout.size / 3, 2), 0, 1)
     result: np.ndarray = scene * rgb(veil)
     return result
+
+
+def printed_anyhow(layout: Layout, rng: np.random.Generator, severity: float) -> np.ndarray:
+    """Something printed, of any of the kinds above."""
+    paint = (label, label, curved, crumpled, dirty)[rng.integers(5)]
+    return paint(layout, rng, severity)

@@ -79,13 +79,25 @@ def corroded(rng: np.random.Generator, shape: Shape, strength: float, size: floa
     return result
 
 
-def machined(rng: np.random.Generator, layout: Layout, strength: float, colour: np.ndarray) -> np.ndarray:
-    """Milled, turned or ground metal: grooves, straight or in arcs, in the plane's own perspective."""
+def machined(
+    rng: np.random.Generator, layout: Layout, strength: float, colour: np.ndarray, along: bool = False
+) -> np.ndarray:
+    """Milled, turned or ground metal: grooves, straight or in arcs, in the plane's own perspective.
+
+    Args:
+        rng: source of randomness.
+        layout: what is seen of the plane.
+        strength: how strong the grooves are.
+        colour: float32 (3,).
+        along: whether grooves on a cylinder run along its axis, as drawn or ground, not around it, as turned.
+    """
     x, y = layout.seen.x, layout.seen.y
     angle = rng.uniform(0, 2 * np.pi)
     span = np.float32(max(float(layout.extent.max()), 6.0))
     cylinder = layout.surface.cylinder
-    if cylinder is not None:  # turned on a lathe: the grooves run around the axis
+    if cylinder is not None and along:
+        across = np.float32(np.cos(cylinder.angle)) * x + np.float32(np.sin(cylinder.angle)) * y
+    elif cylinder is not None:  # turned on a lathe: the grooves run around the axis
         across = np.float32(np.cos(cylinder.angle)) * y - np.float32(np.sin(cylinder.angle)) * x
     elif rng.random() < 0.5:
         cx, cy = span * 3 * np.float32(np.cos(angle)), span * 3 * np.float32(np.sin(angle))
@@ -103,6 +115,17 @@ def machined(rng: np.random.Generator, layout: Layout, strength: float, colour: 
         + 0.03 * grain(rng, shape, 0.5)
     )
     return coloured(grey, colour)
+
+
+def grainy(rng: np.random.Generator, layout: Layout, strength: float, colour: np.ndarray) -> np.ndarray:
+    """Ground or blasted metal under a hard light: each grain as large as a third of a dot, faint arcs of a tool."""
+    bright = np.float32(rng.uniform(0.85, 1.45))
+    base = machined(rng, layout, strength * rng.uniform(0.1, 0.9), colour * bright)
+    shape = layout.size, layout.size
+    size = max(layout.pitch * rng.uniform(0.05, 0.2), 0.35)
+    grains = grain(rng, shape, size) + np.float32(0.35) * grain(rng, shape, 2 * size)
+    result: np.ndarray = base * rgb(np.maximum(1 + np.float32(strength * 0.2) * grains, np.float32(0.1)))
+    return result
 
 
 def heat_tints(rng: np.random.Generator, image: np.ndarray, strength: float) -> np.ndarray:

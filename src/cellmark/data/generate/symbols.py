@@ -6,6 +6,7 @@ import numpy as np
 import zxingcpp
 
 from cellmark.errors import CellmarkError
+from cellmark.symbology import SYMBOLS
 
 DIGITS = "0123456789"
 CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -44,32 +45,26 @@ class Symbol:
     modules: np.ndarray
 
 
-VERSIONS = (
-    Version(1, 10, 10, 3, 6.0),
-    Version(2, 12, 12, 5, 9.0),
-    Version(3, 14, 14, 8, 9.0),
-    Version(4, 16, 16, 12, 10.0),
-    Version(5, 18, 18, 18, 9.0),
-    Version(6, 20, 20, 22, 8.0),
-    Version(7, 22, 22, 30, 7.0),
-    Version(8, 24, 24, 36, 6.0),
-    Version(9, 26, 26, 44, 5.0),
-    Version(10, 32, 32, 62, 2.5),
-    Version(11, 36, 36, 86, 1.8),
-    Version(12, 40, 40, 114, 1.4),
-    Version(13, 44, 44, 144, 1.2),
-    Version(14, 48, 48, 174, 1.2),
-    Version(25, 8, 18, 5, 3.0),
-    Version(26, 8, 32, 10, 3.0),
-    Version(27, 12, 26, 16, 3.0),
-    Version(28, 12, 36, 22, 2.5),
-    Version(29, 16, 36, 32, 2.5),
-    Version(30, 16, 48, 49, 2.0),
+WEIGHTS = {
+    **{1: 6.0, 2: 9.0, 3: 9.0, 4: 10.0, 5: 9.0, 6: 8.0, 7: 7.0, 8: 6.0, 9: 5.0},
+    **{10: 2.5, 11: 1.8, 12: 1.4, 13: 1.2, 14: 1.2},
+    **dict.fromkeys(range(15, 25), 0.3),  # 52x52 and more: rare, and they only fit where the picture is large
+    **{25: 3.0, 26: 3.0, 27: 3.0, 28: 2.5, 29: 2.5, 30: 2.0},
+    **dict.fromkeys(range(31, 49), 0.4),  # DMRE
+}
+VERSIONS = tuple(
+    Version(symbol.number, symbol.rows, symbol.cols, symbol.data_codewords, WEIGHTS[symbol.number])
+    for symbol in SYMBOLS
 )
 
 
-def draw_version(rng: np.random.Generator, longest: float) -> Version:
+def draw_version(rng: np.random.Generator, longest: float, even: bool = False) -> Version:
     """Draws a size whose longer side has at most ``longest`` modules.
+
+    Args:
+        rng: source of randomness.
+        longest: side of the largest size, modules.
+        even: the rare sizes almost as often as the common ones.
 
     Raises:
         CellmarkError: not even the smallest symbol is that small.
@@ -80,7 +75,7 @@ def draw_version(rng: np.random.Generator, longest: float) -> Version:
             f"the smallest code has {VERSIONS[0].side} modules a side, but only {longest:.1f} fit into "
             "the image: make size larger or min_pitch smaller"
         )
-    weights = np.array([version.weight for version in fitting])
+    weights = np.array([version.weight for version in fitting]) ** (0.4 if even else 1.0)
     return fitting[int(rng.choice(len(fitting), p=weights / weights.sum()))]
 
 

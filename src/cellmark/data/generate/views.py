@@ -20,6 +20,10 @@ class View:
         crease: height of a crease at severity 1, relative to its reach.
         jitter: drift of rows and columns and error of single marks at severity 1, in modules.
         several: probability of two to four codes.
+        frontal: probability that the plane is seen flat and straight, as a computer draws it.
+        mirror: probability that the plane is seen from behind.
+        flush: probability that a code begins right at the picture's edge, or fills the picture.
+        close: probability of a picture taken from so near that it may show but a part of a code.
     """
 
     tilt: float = 0.7
@@ -30,6 +34,10 @@ class View:
     crease: float = 0.0
     jitter: float = 0.0
     several: float = 0.1
+    frontal: float = 0.0
+    mirror: float = 0.0
+    flush: float = 0.0
+    close: float = 0.0
 
 
 def draw_surface(
@@ -40,6 +48,7 @@ def draw_surface(
     calm: float,
     turn: float,
     fraction: float,
+    mirrored: bool = False,
 ) -> SurfaceMap:
     """A random map whose homography still lacks scale and translation.
 
@@ -51,6 +60,7 @@ def draw_surface(
         calm: factor 0..1 that tames them; 0 gives a flat and frontal view.
         turn: rotation within the picture, radians.
         fraction: part of the picture's side that the codes will fill; sets the camera's distance.
+        mirrored: whether the plane is seen from behind.
     """
     strength = severity * calm
     extent = np.abs(points).max(axis=0)
@@ -65,6 +75,8 @@ def draw_surface(
     tilt = strength * view.tilt * rng.beta(1.3, 1.6)
     distance = rng.uniform(2.4, 5.0) * float(extent.max()) / fraction
     homography = _tilted(tilt, rng.uniform(0, 2 * np.pi), distance) @ _rotation(turn)
+    if mirrored:
+        homography = homography @ np.diag([-1.0, 1.0, 1.0])
     return SurfaceMap(homography, cylinder, _draw_wrinkles(view, extent, rng, strength))
 
 
