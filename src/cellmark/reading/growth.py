@@ -1,0 +1,248 @@
+"""From one cell outwards: which cells are neighbours on one lattice, however bent it is."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+NEAR = 0.36  # how far from its predicted place a cell may be, in cell pitches
+OUTLIER = 0.33  # how far from the middle of its neighbours' predictions a cell may be in the end
+SETTLED = 3  # turns of taking out and taking
+PRUNED = 3  # rings after which cells that do not fit are taken out again
+BRIDGE = 3  # cells in a row that may be missing
+FAINT = 0.2  # weight of a place that was only predicted, against that of a cell, for each step away from cells
+LARGEST = 170  # cells a side: more than the largest symbol has
+_KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
+_AROUND = [(dr, dc, 1.0 if 0 in (dr, dc) else 0.5) for dr in (-1, 0, 1) for dc in (-1, 0, 1) if dr or dc]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells in rows and columns; where the code's corners are is not known yet.
+
+    Attributes:
+        places: float64 (rows, cols, 2) x, y of every place; NaN where nothing is known.
+        cells: int (rows, cols) index of the cell at each place, -1 where none was seen.
+    """
+
+    places: np.ndarray
+    cells: np.ndarray
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Bool (rows, cols): places where a cell was seen."""
+        result: np.ndarray = self.cells >= 0
+        return result
+
+
+def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndarray], used: np.ndarray) -> Grid:
+    """Grows a lattice from a seed, a ring of places at a time.
+
+    Every place at the rim is predicted from the cells around it and the steps between them, and takes the cell that
+    lies there. Where none does, the prediction itself serves for up to ``BRIDGE`` places, so that holes are crossed.
+    In the end, cells that disagree with their neighbours are taken out again.
+
+    Args:
+        points: (N, 2) centres of cells.
+        tree: of the points.
+        seed: a cell, its neighbours to both sides, and those above and below it.
+        used: bool (N,) cells that belong to another lattice.
+    """
+    growth = _Growth(points, tree, used)
+    growth.plant(seed)
+    quiet = rings = most = 0
+    while quiet <= BRIDGE and max(growth.places.shape[:2]) < LARGEST:
+        growth.ring()
+        rings += 1
+        if rings % PRUNED == 0:
+            growth.prune()
+        seen = int((growth.cells >= 0).sum())
+        quiet, most = (0, seen) if seen > most else (quiet + 1, most)
+    growth.prune()
+    return growth.grid()
+
+
+class _Growth:
+    """The lattice while it grows; its arrays always have two empty rows and columns at every side."""
+
+    def __init__(self, points: np.ndarray, tree: cKDTree, used: np.ndarray) -> None:
+        self.points, self.tree = points, tree
+        self.free = ~used
+        self.places = np.zeros((7, 7, 2))
+        self.cells = np.full((7, 7), -1)
+        self.age = np.full((7, 7), np.inf)  # steps to the nearest seen cell; inf: not even predicted
+
+    def plant(self, seed: tuple[int, np.ndarray, np.ndarray]) -> None:
+        cell, right, down = seed
+        for row, col, index in (
+            (3, 3, cell),
+            (3, 4, right[0]),
+            (3, 2, right[1]),
+            (4, 3, down[0]),
+            (2, 3, down[1]),
+        ):
+            self._set(np.array([row]), np.array([col]), np.array([index]))
+
+    def _set(self, rows: np.ndarray, cols: np.ndarray, index: np.ndarray) -> None:
+        self.places[rows, cols] = self.points[index]
+        self.cells[rows, cols] = index
+        self.age[rows, cols] = 0
+        self.free[index] = False
+
+    def fill(self, box: tuple[slice, slice]) -> None:
+        """Predicts every place of ``box`` that is not known, from the known ones outwards."""
+        while not np.isfinite(self.age[box]).all():
+            predicted, weight, _ = self.predict()
+            fresh = ~np.isfinite(self.age) & (weight > 0)
+            age = 1 + _least_around(self.age)
+            self.places[fresh], self.age[fresh] = predicted[fresh], age[fresh]
+
+    def take(self, allowed: np.ndarray) -> None:
+        """Predicts all allowed places without a cell anew; those take the cell that lies there."""
+        predicted, _, pitch = self.predict()
+        rows, cols = np.nonzero((self.cells < 0) & allowed)
+        if not len(rows):
+            return
+        target = predicted[rows, cols]
+        distance, index = self.tree.query(target)
+        taken = (distance < NEAR * pitch[rows, cols]) & self.free[index]
+        taken &= _nearest_only(index, distance, taken)
+        self.places[rows, cols] = target
+        self._set(rows[taken], cols[taken], index[taken])
+
+    def ring(self) -> None:
+        """Predicts all places next to the lattice, and takes the cells that lie there."""
+        self._make_room()
+        predicted, weight, pitch = self.predict()
+        open_places = (self.cells < 0) & (weight > 0)
+        rows, cols = np.nonzero(open_places)
+        if not len(rows):
+            return
+        target, reach = predicted[rows, cols], NEAR * pitch[rows, cols]
+        distance, index = self.tree.query(target)
+        taken = (distance < reach) & self.free[index]
+        taken &= _nearest_only(index, distance, taken)
+        self._set(rows[taken], cols[taken], index[taken])
+        rows, cols, target = rows[~taken], cols[~taken], target[~taken]
+        age = 1 + _least_around(self.age)[rows, cols]
+        bridged = age <= BRIDGE
+        rows, cols = rows[bridged], cols[bridged]
+        self.places[rows, cols], self.age[rows, cols] = target[bridged], age[bridged]
+
+    def predict(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where every place lies according to the places around it, but not to itself.
+
+        Returns:
+            Places (rows, cols, 2), the weight of what they rest on (0: nothing), and the cell pitch there.
+        """
+        weight = np.where(np.isfinite(self.age), FAINT ** np.minimum(self.age, 9), 0.0)
+        right, down = self._steps(weight, axis=1), self._steps(weight, axis=0)
+        total = np.zeros(weight.shape)
+        moment = np.zeros(self.places.shape)
+        held = self.places * weight[..., None]
+        h, w = weight.shape
+        for dr, dc, share in _AROUND:
+            to = slice(1 + dr, h - 1 + dr), slice(1 + dc, w - 1 + dc)
+            at = slice(1, h - 1), slice(1, w - 1)
+            part = share * weight[at]
+            total[to] += part
+            step = dr * down[at] + dc * right[at]
+            moment[to] += share * held[at] + part[..., None] * step
+        predicted = moment / np.maximum(total, 1e-12)[..., None]
+        pitch = np.minimum(np.linalg.norm(right, axis=2), np.linalg.norm(down, axis=2))
+        return predicted, total, pitch
+
+    def _steps(self, weight: np.ndarray, axis: int) -> np.ndarray:
+        """The smoothed step to the next place along ``axis``, (rows, cols, 2); far from cells the mean of all."""
+        difference = np.diff(self.places, axis=axis)
+        both = np.take(weight, range(weight.shape[axis] - 1), axis) * np.take(weight, range(1, weight.shape[axis]), axis)
+        stack = np.dstack([difference * both[..., None], both])
+        # A step lies between two places: half of it counts for each
+        padded = np.zeros((*weight.shape, 3))
+        low, high = [slice(None)] * 2, [slice(None)] * 2
+        low[axis], high[axis] = slice(0, -1), slice(1, None)
+        padded[tuple(low)] += stack
+        padded[tuple(high)] += stack
+        smooth = cv2.sepFilter2D(padded, -1, _KERNEL, _KERNEL, borderType=cv2.BORDER_CONSTANT)
+        mean = stack[..., :2].sum(axis=(0, 1)) / max(float(stack[..., 2].sum()), 1e-12)
+        share = smooth[..., 2:]
+        return np.where(share > 1e-6, smooth[..., :2] / np.maximum(share, 1e-12), mean)
+
+    def _make_room(self) -> None:
+        known = np.isfinite(self.age)
+        rows, cols = np.nonzero(known.any(axis=1))[0], np.nonzero(known.any(axis=0))[0]
+        pad = [(max(0, 2 - rows[0]), max(0, 2 - (known.shape[0] - 1 - rows[-1])))]
+        pad.append((max(0, 2 - cols[0]), max(0, 2 - (known.shape[1] - 1 - cols[-1]))))
+        if any(map(any, pad)):
+            self.places = np.pad(self.places, [*pad, (0, 0)])
+            self.cells = np.pad(self.cells, pad, constant_values=-1)
+            self.age = np.pad(self.age, pad, constant_values=np.inf)
+
+    def prune(self) -> None:
+        """Takes out cells that lie aside of where their neighbours have them, or that have hardly any."""
+        predicted, weight, pitch = self.predict()
+        away = np.linalg.norm(self.places - predicted, axis=2)
+        wrong = (self.cells >= 0) & ((away > OUTLIER * pitch) | (weight < 1.0))
+        self.free[self.cells[wrong]] = True
+        self.cells[wrong] = -1
+        self.places[wrong], self.age[wrong] = predicted[wrong], 1
+
+    def grid(self) -> Grid:
+        places = np.where(np.isfinite(self.age)[..., None], self.places, np.nan)
+        seen = self.cells >= 0
+        if not seen.any():
+            return Grid(places[:0, :0], self.cells[:0, :0])
+        rows, cols = np.nonzero(seen.any(axis=1))[0], np.nonzero(seen.any(axis=0))[0]
+        box = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
+        return Grid(places[box], self.cells[box])
+
+
+def settle(grid: Grid, points: np.ndarray, tree: cKDTree, rows: tuple[int, int], cols: tuple[int, int]) -> Grid:
+    """A rectangle of the lattice with a place for every cell, and only cells that agree with their neighbours.
+
+    Places beyond the lattice and in its holes are continued from the others. Then, in turns, cells that lie aside are
+    taken out, and places take the cell that lies there.
+
+    Args:
+        grid: the lattice.
+        points: (N, 2) centres of cells.
+        tree: of the points.
+        rows: first row and the one after the last; may lie outside the grid.
+        cols: likewise.
+    """
+    above, left = max(0, -rows[0]), max(0, -cols[0])
+    below, right = max(0, rows[1] - grid.cells.shape[0]), max(0, cols[1] - grid.cells.shape[1])
+    pad = [(above + 2, below + 2), (left + 2, right + 2)]
+    seen = np.pad(grid.seen, pad)
+    growth = _Growth(points, tree, np.zeros(len(points), bool))
+    growth.cells = np.pad(grid.cells, pad, constant_values=-1)
+    growth.places = np.where(seen[..., None], np.pad(grid.places, [*pad, (0, 0)]), 0.0)
+    growth.age = np.where(seen, 0.0, np.inf)
+    box = slice(rows[0] + above + 2, rows[1] + above + 2), slice(cols[0] + left + 2, cols[1] + left + 2)
+    outside = np.ones(seen.shape, bool)
+    outside[box] = False
+    growth.free[growth.cells[seen & ~outside]] = False
+    growth.fill(box)
+    for _ in range(SETTLED):
+        growth.prune()
+        growth.take(~outside)
+    growth.fill(box)
+    return Grid(growth.places[box], growth.cells[box])
+
+
+def _least_around(values: np.ndarray) -> np.ndarray:
+    """Least of the eight values around each place; inf beyond the rim."""
+    framed = np.pad(values, 1, constant_values=np.inf)
+    h, w = values.shape
+    result: np.ndarray = np.min([framed[1 + r : 1 + r + h, 1 + c : 1 + c + w] for r, c, _ in _AROUND], axis=0)
+    return result
+
+
+def _nearest_only(index: np.ndarray, distance: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Where several places want one cell, only the nearest gets it."""
+    order = np.lexsort((distance, ~taken))
+    _, first = np.unique(index[order], return_index=True)
+    result = np.zeros(len(index), bool)
+    result[order[first]] = True
+    return result

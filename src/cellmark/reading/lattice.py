@@ -1,0 +1,101 @@
+"""From the cells of a picture to the codes they may be: rows, columns, size and orientation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from cellmark.reading.frames import Frame, find_frames, straighten
+from cellmark.reading.growth import Grid, grow, settle
+from cellmark.reading.seeds import Seeds, find_seeds
+from cellmark.symbology import Symbol
+
+LEAST_CELLS = 30  # seen cells without which there is no code: the smallest symbol has 80
+FRAMES = 8  # of a lattice that are tried
+SEEDS = 4  # from which the lattice of one part of the picture is grown
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Cells that may be a code, upright: row 0 is the upper timing row, column 0 the solid left side.
+
+    Attributes:
+        symbol: the size.
+        places: float64 (rows, cols, 2) x, y of every cell.
+        cells: int (rows, cols) index of the cell that was seen there, -1 where none was.
+        inverted: whether black and white are exchanged.
+        mirrored: whether the code is seen from behind.
+        weight: how likely it is, from its finder; see ``Frame``.
+    """
+
+    symbol: Symbol
+    places: np.ndarray
+    cells: np.ndarray
+    inverted: bool
+    mirrored: bool
+    weight: float
+
+
+class Lattices:
+    """Finds codes among the cells of a picture, one after another.
+
+    Local neighbourhoods come first: a lattice is grown from where it is most regular. Then the finder says which
+    rectangle of it is a code. Nothing of this is final: the caller tries each candidate, for only the check words
+    tell whether it is one, and takes the cells of a code that was read out with ``remove``.
+    """
+
+    def __init__(self, points: np.ndarray, black: np.ndarray) -> None:
+        """Takes the cells.
+
+        Args:
+            points: (N, 2) centres.
+            black: (N,) probability 0..1 that the cell is black.
+        """
+        self.points, self.black = np.asarray(points, float), np.asarray(black, float)
+        self.used = np.zeros(len(points), bool)
+
+    def candidates(self) -> Iterator[list[Candidate]]:
+        """Lists of candidates, each of one lattice, the likeliest first; ends when no seed is left.
+
+        After a list, ``remove`` what was read; else other seeds of that part are tried, and then it is left alone.
+        """
+        if len(self.points) < LEAST_CELLS:
+            return
+        tree = cKDTree(self.points)
+        seeds = find_seeds(self.points, tree)
+        tries = np.zeros(len(self.points), int)
+        for number, cell in enumerate(seeds.cells):
+            if tries[cell] >= SEEDS or self._taken(seeds, number):
+                continue
+            grid = grow(self.points, tree, (int(cell), seeds.right[number], seeds.down[number]), self.used)
+            tries[cell] += 1
+            tries[grid.cells[grid.seen]] += 1
+            if int(grid.seen.sum()) >= LEAST_CELLS:
+                yield self._of(straighten(grid), tree)
+
+    def remove(self, candidate: Candidate) -> None:
+        """Takes the cells of a code out, and all others within it."""
+        self.used[candidate.cells[candidate.cells >= 0]] = True
+
+    def _taken(self, seeds: Seeds, number: int) -> bool:
+        own = [seeds.cells[number], *seeds.right[number], *seeds.down[number]]
+        return bool(self.used[own].any())
+
+    def _of(self, grid: Grid, tree: cKDTree) -> list[Candidate]:
+        value = np.where(grid.seen, 2 * self.black[grid.cells] - 1, 0.0)
+        frames = find_frames(value, grid.seen, FRAMES)
+        settled: dict[tuple[tuple[int, int], tuple[int, int]], Grid] = {}
+        for frame in frames:
+            box = frame.rows, frame.cols
+            if box not in settled:
+                settled[box] = settle(grid, self.points, tree, *box)
+        return [_candidate(frame, settled[frame.rows, frame.cols]) for frame in frames]
+
+
+def _candidate(frame: Frame, grid: Grid) -> Candidate:
+    places, cells = frame.upright(grid.places), frame.upright(grid.cells)
+    # Rows downwards and columns to the right turn clockwise in a picture; seen from behind they do not
+    down, right = places[-1, 0] - places[0, 0], places[-1, -1] - places[-1, 0]
+    mirrored = bool(right[0] * down[1] - right[1] * down[0] < 0)
+    return Candidate(frame.symbol, places, cells, frame.inverted, mirrored, frame.weight)

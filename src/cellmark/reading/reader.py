@@ -1,0 +1,184 @@
+"""The reader: a picture in, payloads out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+import torch
+
+from cellmark.errors import CellmarkError
+from cellmark.reading.classical import read_classical
+from cellmark.reading.code import Code, corners_of
+from cellmark.reading.codewords import read_grid
+from cellmark.reading.eye import ENLARGED, PEAK, Eye, Region, Sight
+from cellmark.reading.lattice import Candidate, Lattices
+from cellmark.tasks.checkpoint import Model
+
+Choice = Literal["classical", "network", "both"]
+SURVEYS = (1024, 320)  # pixels, longer side of the whole picture when looked at first
+SMALLEST = 160  # pixels, longer side up to which a small picture is enlarged for that
+PITCHES = (8.0, 6.0, 12.0)  # pixels of the input between cells, for closer looks
+NEAR_ENOUGH = 1.35  # a pitch that is off by less needs no other look
+LARGEST_LOOK = 1800 * 1800  # pixels of a closer look
+MOST_REGIONS = 24  # parts of a picture that are looked at closely
+
+
+class Reader:
+    """Reads the codes of pictures; made once, called often.
+
+    The classical reader is tried first, then the network: it looks at the whole picture small, which shows where
+    codes are and how large their cells; then at each such part at the size it needs.
+    """
+
+    def __init__(self, model: Model | None, device: str = "auto", engine: Choice = "both") -> None:
+        """Prepares the engines.
+
+        Args:
+            model: for the network, see ``Eye``; None with the classical engine.
+            device: ``cpu``, ``cuda``, ... or ``auto``: a GPU where there is one.
+            engine: ``both``, or one of them alone, to compare.
+
+        Raises:
+            CellmarkError: a model that cannot read, none where one is needed, an engine or a device that is not there.
+        """
+        if engine not in get_args(Choice):
+            raise CellmarkError(f"engine={engine}: one of {', '.join(get_args(Choice))} is needed")
+        if engine != "classical" and model is None:
+            raise CellmarkError(f"engine={engine} needs a model")
+        self.engine = engine
+        self.eye = None if engine == "classical" or model is None else Eye(_keen(model), _device(device))
+
+    def read(self, image: np.ndarray, codes: int | None = None) -> list[Code]:
+        """Reads the codes of a picture.
+
+        Args:
+            image: uint8 (H, W, 3) RGB.
+            codes: stop as soon as so many are read; None looks for all.
+        """
+        found = [] if self.engine == "network" else read_classical(image)
+        if self.eye is not None and not _enough(found, codes):
+            for code in self._network(self.eye, image, found):
+                found.append(code)
+                if _enough(found, codes):
+                    break
+        return found
+
+    def _network(self, eye: Eye, image: np.ndarray, known: Sequence[Code]) -> Iterator[Code]:
+        """Codes that are not among the known ones."""
+        found = list(known)
+        regions: list[Region] = []
+        for zoom in _surveys(image.shape[:2]):
+            sight = eye.look(image, zoom)
+            for code in _codes(sight):
+                if not _is_known(code, found):
+                    found.append(code)
+                    yield code
+            regions += sight.regions()
+        for region in _distinct(regions):
+            for code in self._closely(eye, image, region, found):
+                found.append(code)
+                yield code
+
+    def _closely(self, eye: Eye, image: np.ndarray, region: Region, found: list[Code]) -> Iterator[Code]:
+        """Looks at a part of the picture in several sizes, until a code in it is read."""
+        left, top, right, bottom = region.box
+        if any(_covers(code, region) for code in found):
+            return
+        for pitch in PITCHES:
+            zoom = min(pitch / region.pitch, ENLARGED)
+            zoom = min(zoom, (LARGEST_LOOK / ((right - left) * (bottom - top))) ** 0.5)
+            sight = eye.look(image, zoom, region)
+            fresh = [code for code in _codes(sight) if not _is_known(code, found)]
+            yield from fresh
+            if fresh:
+                return
+
+
+def _codes(sight: Sight) -> Iterator[Code]:
+    """The codes whose cells were seen."""
+    lattices = Lattices(sight.points, sight.black)
+    for candidates in lattices.candidates():
+        for candidate in candidates:
+            code = _read(candidate, sight)
+            if code is not None:
+                lattices.remove(candidate)
+                yield code
+                break
+
+
+def _read(candidate: Candidate, sight: Sight) -> Code | None:
+    seen = candidate.cells >= 0
+    black = np.where(seen, sight.black[candidate.cells], sight.sample(candidate.places))
+    reading = read_grid(1 - black if candidate.inverted else black, candidate.symbol)
+    if reading is None:
+        return None
+    return Code(
+        text=reading.text,
+        rows=candidate.symbol.rows,
+        cols=candidate.symbol.cols,
+        corners=corners_of(candidate.places),
+        cells_found=int(seen.sum()),
+        errors_corrected=reading.errors + reading.erasures,
+        engine="network",
+        cells=candidate.places,
+        grid=reading.grid,
+    )
+
+
+def _surveys(shape: tuple[int, int]) -> list[float]:
+    """Zooms at which the whole picture is looked at; a second one only where it shows much larger cells."""
+    side = max(shape)
+    zooms = [min(max(1.0, min(SMALLEST / side, ENLARGED)), SURVEYS[0] / side)]
+    if side * zooms[0] > 2 * SURVEYS[1]:
+        zooms.append(SURVEYS[1] / side)
+    return zooms
+
+
+def _distinct(regions: list[Region]) -> list[Region]:
+    """The regions without those that mostly lie in a better one."""
+    kept: list[Region] = []
+    for region in sorted(regions, key=lambda r: -r.score):
+        if not any(_share_within(region, other) > 0.7 and region.pitch > 0.5 * other.pitch for other in kept):
+            kept.append(region)
+    return kept[:MOST_REGIONS]
+
+
+def _share_within(region: Region, other: Region) -> float:
+    (a, b, c, d), (e, f, g, h) = region.box, other.box
+    overlap = max(0.0, min(c, g) - max(a, e)) * max(0.0, min(d, h) - max(b, f))
+    return overlap / max((c - a) * (d - b), 1e-9)
+
+
+def _covers(code: Code, region: Region) -> bool:
+    """Whether most of the region is that code."""
+    left, top, right, bottom = region.box
+    low, high = code.corners.min(axis=0), code.corners.max(axis=0)
+    middle = (left + right) / 2, (top + bottom) / 2
+    inside = bool((low <= middle).all() and (middle <= high).all())
+    return inside and float((high - low).prod()) > 0.4 * (right - left) * (bottom - top)
+
+
+def _is_known(code: Code, others: Sequence[Code]) -> bool:
+    """Whether a code lies where another one does."""
+    middle = tuple(float(v) for v in code.corners.mean(axis=0))
+    return any(cv2.pointPolygonTest(other.corners.astype(np.float32), middle, False) >= 0 for other in others)
+
+
+def _enough(found: Sequence[Code], codes: int | None) -> bool:
+    return codes is not None and len(found) >= codes
+
+
+def _keen(model: Model) -> Model:
+    """The model with a threshold low enough that the lattice gets every cell there may be."""
+    return replace(model, codec=replace(model.codec, threshold=min(PEAK, model.codec.threshold)))
+
+
+def _device(name: str) -> torch.device:
+    found = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    try:
+        torch.zeros(1, device=found)
+        return torch.device(found)
+    except (RuntimeError, AssertionError) as error:  # no such device, or torch built without it
+        raise CellmarkError(f"device={name}: {str(error).splitlines()[0]}") from error
