@@ -10,8 +10,24 @@ The map, in the direction in which data flows:
 * ``tasks``: the LightningModule that joins all of the above.
 * ``callbacks``, ``loggers``: what happens around a training: checkpoints, pictures, curves, energy, ``metrics.csv``.
 * ``runs``: run folders: what a training leaves in them, several of them side by side, the folds of a cross-validation.
+* ``reading``: cells -> lattice -> codewords -> text; ``cellmark.read(image)`` is all of it.
 * ``viz``: arrays in, pictures out.
 * ``cli``: one file per verb of the ``cellmark`` command.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cellmark.reading.api import read
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "read"]
+
+
+def __getattr__(name: str) -> Any:
+    """``read`` is imported when it is first asked for: it brings torch, which takes seconds."""
+    if name != "read":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from cellmark.reading.api import read
+
+    return read

@@ -30,6 +30,7 @@ VERBS = {
     "compare": "show runs side by side: table and figure",
     "evaluate": "measure a checkpoint on folders",
     "predict": "find the cells of images",
+    "read": "read the text of the codes of images",
 }
 
 

@@ -13,8 +13,12 @@ PRUNED = 3  # rings after which cells that do not fit are taken out again
 BRIDGE = 3  # cells in a row that may be missing
 FAINT = 0.2  # weight of a place that was only predicted, against that of a cell, for each step away from cells
 LARGEST = 170  # cells a side: more than the largest symbol has
+ROOM = 4  # rows and columns that are added at every side at a time
 _KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
-_AROUND = [(dr, dc, 1.0 if 0 in (dr, dc) else 0.5) for dr in (-1, 0, 1) for dc in (-1, 0, 1) if dr or dc]
+_SHARES = np.array([[0.5, 1.0, 0.5], [1.0, 0.0, 1.0], [0.5, 1.0, 0.5]])  # of the places around a place
+_ROWWARDS = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [-1.0, -1.0, -1.0]])  # rows from there to here
+_COLWARDS = _ROWWARDS.T
+_ALL, _BEFORE, _AFTER = slice(None), slice(None, -1), slice(1, None)
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,8 @@ def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndar
     growth.plant(seed)
     quiet = rings = most = 0
     while quiet <= BRIDGE and max(growth.places.shape[:2]) < LARGEST:
-        growth.ring()
         rings += 1
-        if rings % PRUNED == 0:
-            growth.prune()
+        growth.ring(pruned=rings % PRUNED == 0)
         seen = int((growth.cells >= 0).sum())
         quiet, most = (0, seen) if seen > most else (quiet + 1, most)
     growth.prune()
@@ -69,18 +71,18 @@ class _Growth:
     def __init__(self, points: np.ndarray, tree: cKDTree, used: np.ndarray) -> None:
         self.points, self.tree = points, tree
         self.free = ~used
-        self.places = np.zeros((7, 7, 2))
-        self.cells = np.full((7, 7), -1)
-        self.age = np.full((7, 7), np.inf)  # steps to the nearest seen cell; inf: not even predicted
+        self.places = np.zeros((9, 9, 2))
+        self.cells = np.full((9, 9), -1)
+        self.age = np.full((9, 9), np.inf)  # steps to the nearest seen cell; inf: not even predicted
 
     def plant(self, seed: tuple[int, np.ndarray, np.ndarray]) -> None:
         cell, right, down = seed
         for row, col, index in (
-            (3, 3, cell),
-            (3, 4, right[0]),
-            (3, 2, right[1]),
-            (4, 3, down[0]),
-            (2, 3, down[1]),
+            (4, 4, cell),
+            (4, 5, right[0]),
+            (4, 3, right[1]),
+            (5, 4, down[0]),
+            (3, 4, down[1]),
         ):
             self._set(np.array([row]), np.array([col]), np.array([index]))
 
@@ -111,10 +113,12 @@ class _Growth:
         self.places[rows, cols] = target
         self._set(rows[taken], cols[taken], index[taken])
 
-    def ring(self) -> None:
-        """Predicts all places next to the lattice, and takes the cells that lie there."""
+    def ring(self, pruned: bool) -> None:
+        """Predicts all places next to the lattice, and takes the cells that lie there; see ``prune``."""
         self._make_room()
         predicted, weight, pitch = self.predict()
+        if pruned:
+            self._take_out(predicted, weight, pitch)
         open_places = (self.cells < 0) & (weight > 0)
         rows, cols = np.nonzero(open_places)
         if not len(rows):
@@ -131,59 +135,61 @@ class _Growth:
         self.places[rows, cols], self.age[rows, cols] = target[bridged], age[bridged]
 
     def predict(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where every place lies according to the places around it, but not to itself.
+        """Where every place lies according to the eight places around it, but not to itself.
 
         Returns:
             Places (rows, cols, 2), the weight of what they rest on (0: nothing), and the cell pitch there.
         """
         weight = np.where(np.isfinite(self.age), FAINT ** np.minimum(self.age, 9), 0.0)
-        right, down = self._steps(weight, axis=1), self._steps(weight, axis=0)
-        total = np.zeros(weight.shape)
-        moment = np.zeros(self.places.shape)
-        held = self.places * weight[..., None]
-        h, w = weight.shape
-        for dr, dc, share in _AROUND:
-            to = slice(1 + dr, h - 1 + dr), slice(1 + dc, w - 1 + dc)
-            at = slice(1, h - 1), slice(1, w - 1)
-            part = share * weight[at]
-            total[to] += part
-            step = dr * down[at] + dc * right[at]
-            moment[to] += share * held[at] + part[..., None] * step
-        predicted = moment / np.maximum(total, 1e-12)[..., None]
-        pitch = np.minimum(np.linalg.norm(right, axis=2), np.linalg.norm(down, axis=2))
-        return predicted, total, pitch
+        held = np.dstack([self.places * weight[..., None], weight])
+        down, right = self._steps(weight)
+        moment = _filtered(held, _SHARES)
+        moment[..., :2] += _filtered(down * weight[..., None], _SHARES * _ROWWARDS)
+        moment[..., :2] += _filtered(right * weight[..., None], _SHARES * _COLWARDS)
+        total = moment[..., 2]
+        predicted = moment[..., :2] / np.maximum(total, 1e-12)[..., None]
+        shortest = np.minimum((right * right).sum(axis=2), (down * down).sum(axis=2))
+        return predicted, np.where(total > 1e-9, total, 0.0), np.sqrt(shortest)
 
-    def _steps(self, weight: np.ndarray, axis: int) -> np.ndarray:
-        """The smoothed step to the next place along ``axis``, (rows, cols, 2); far from cells the mean of all."""
-        difference = np.diff(self.places, axis=axis)
-        both = np.take(weight, range(weight.shape[axis] - 1), axis) * np.take(weight, range(1, weight.shape[axis]), axis)
-        stack = np.dstack([difference * both[..., None], both])
-        # A step lies between two places: half of it counts for each
-        padded = np.zeros((*weight.shape, 3))
-        low, high = [slice(None)] * 2, [slice(None)] * 2
-        low[axis], high[axis] = slice(0, -1), slice(1, None)
-        padded[tuple(low)] += stack
-        padded[tuple(high)] += stack
-        smooth = cv2.sepFilter2D(padded, -1, _KERNEL, _KERNEL, borderType=cv2.BORDER_CONSTANT)
-        mean = stack[..., :2].sum(axis=(0, 1)) / max(float(stack[..., 2].sum()), 1e-12)
-        share = smooth[..., 2:]
-        return np.where(share > 1e-6, smooth[..., :2] / np.maximum(share, 1e-12), mean)
+    def _steps(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The smoothed steps to the next row and to the next column, (rows, cols, 2) each.
+
+        Far from all cells, the mean of all steps.
+        """
+        sums = np.zeros((*weight.shape, 6))
+        for axis, part in ((0, slice(0, 3)), (1, slice(3, 6))):
+            one, other = ((_BEFORE, _ALL), (_AFTER, _ALL)) if axis == 0 else ((_ALL, _BEFORE), (_ALL, _AFTER))
+            both = weight[one] * weight[other]
+            step = np.dstack([(self.places[other] - self.places[one]) * both[..., None], both])
+            sums[(*one, part)] += step  # a step lies between two places: it counts for each
+            sums[(*other, part)] += step
+        smooth = cv2.sepFilter2D(sums, -1, _KERNEL, _KERNEL, borderType=cv2.BORDER_CONSTANT)
+        mean = sums.reshape(-1, 6).sum(axis=0)
+        result = []
+        for first in (0, 3):
+            share = smooth[..., first + 2, None]
+            overall = mean[first : first + 2] / max(float(mean[first + 2]), 1e-12)
+            result.append(
+                np.where(share > 1e-6, smooth[..., first : first + 2] / np.maximum(share, 1e-12), overall)
+            )
+        return result[0], result[1]
 
     def _make_room(self) -> None:
         known = np.isfinite(self.age)
-        rows, cols = np.nonzero(known.any(axis=1))[0], np.nonzero(known.any(axis=0))[0]
-        pad = [(max(0, 2 - rows[0]), max(0, 2 - (known.shape[0] - 1 - rows[-1])))]
-        pad.append((max(0, 2 - cols[0]), max(0, 2 - (known.shape[1] - 1 - cols[-1]))))
-        if any(map(any, pad)):
+        inner = known[2:-2, 2:-2]
+        if int(inner.sum()) < int(known.sum()):
+            pad = [(ROOM, ROOM), (ROOM, ROOM)]
             self.places = np.pad(self.places, [*pad, (0, 0)])
             self.cells = np.pad(self.cells, pad, constant_values=-1)
             self.age = np.pad(self.age, pad, constant_values=np.inf)
 
     def prune(self) -> None:
         """Takes out cells that lie aside of where their neighbours have them, or that have hardly any."""
-        predicted, weight, pitch = self.predict()
-        away = np.linalg.norm(self.places - predicted, axis=2)
-        wrong = (self.cells >= 0) & ((away > OUTLIER * pitch) | (weight < 1.0))
+        self._take_out(*self.predict())
+
+    def _take_out(self, predicted: np.ndarray, weight: np.ndarray, pitch: np.ndarray) -> None:
+        away = self.places - predicted
+        wrong = (self.cells >= 0) & (((away * away).sum(axis=2) > (OUTLIER * pitch) ** 2) | (weight < 1.0))
         self.free[self.cells[wrong]] = True
         self.cells[wrong] = -1
         self.places[wrong], self.age[wrong] = predicted[wrong], 1
@@ -232,11 +238,13 @@ def settle(grid: Grid, points: np.ndarray, tree: cKDTree, rows: tuple[int, int],
 
 
 def _least_around(values: np.ndarray) -> np.ndarray:
-    """Least of the eight values around each place; inf beyond the rim."""
-    framed = np.pad(values, 1, constant_values=np.inf)
-    h, w = values.shape
-    result: np.ndarray = np.min([framed[1 + r : 1 + r + h, 1 + c : 1 + c + w] for r, c, _ in _AROUND], axis=0)
-    return result
+    """Least of each value and the eight around it."""
+    return cv2.erode(values, np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT, borderValue=float("inf"))
+
+
+def _filtered(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Sum of the eight values around each place, weighted by ``kernel``; nothing beyond the rim."""
+    return cv2.filter2D(values, -1, kernel, borderType=cv2.BORDER_CONSTANT)
 
 
 def _nearest_only(index: np.ndarray, distance: np.ndarray, taken: np.ndarray) -> np.ndarray:

@@ -55,10 +55,10 @@ class Lattices:
         self.points, self.black = np.asarray(points, float), np.asarray(black, float)
         self.used = np.zeros(len(points), bool)
 
-    def candidates(self) -> Iterator[list[Candidate]]:
-        """Lists of candidates, each of one lattice, the likeliest first; ends when no seed is left.
+    def lattices(self) -> Iterator["Lattice"]:
+        """One lattice after another; ends when no seed is left.
 
-        After a list, ``remove`` what was read; else other seeds of that part are tried, and then it is left alone.
+        After each, ``remove`` what was read; else other seeds of that part are tried, and then it is left alone.
         """
         if len(self.points) < LEAST_CELLS:
             return
@@ -72,7 +72,7 @@ class Lattices:
             tries[cell] += 1
             tries[grid.cells[grid.seen]] += 1
             if int(grid.seen.sum()) >= LEAST_CELLS:
-                yield self._of(straighten(grid), tree)
+                yield Lattice(straighten(grid), self.points, self.black, tree)
 
     def remove(self, candidate: Candidate) -> None:
         """Takes the cells of a code out, and all others within it."""
@@ -82,15 +82,28 @@ class Lattices:
         own = [seeds.cells[number], *seeds.right[number], *seeds.down[number]]
         return bool(self.used[own].any())
 
-    def _of(self, grid: Grid, tree: cKDTree) -> list[Candidate]:
-        value = np.where(grid.seen, 2 * self.black[grid.cells] - 1, 0.0)
-        frames = find_frames(value, grid.seen, FRAMES)
-        settled: dict[tuple[tuple[int, int], tuple[int, int]], Grid] = {}
-        for frame in frames:
-            box = frame.rows, frame.cols
-            if box not in settled:
-                settled[box] = settle(grid, self.points, tree, *box)
-        return [_candidate(frame, settled[frame.rows, frame.cols]) for frame in frames]
+
+class Lattice:
+    """Cells of one lattice, and the codes that they may be."""
+
+    def __init__(self, grid: Grid, points: np.ndarray, black: np.ndarray, tree: cKDTree) -> None:
+        """Looks for frames; ``points`` and ``black`` are those of all cells of the picture."""
+        self.grid, self.points, self.tree = grid, points, tree
+        value = np.where(grid.seen, 2 * black[grid.cells] - 1, 0.0)
+        self.frames = find_frames(value, grid.seen, FRAMES)
+        self._settled: dict[tuple[tuple[int, int], tuple[int, int]], Grid] = {}
+
+    def __len__(self) -> int:
+        """Number of candidates."""
+        return len(self.frames)
+
+    def __getitem__(self, number: int) -> Candidate:
+        """A candidate, the likeliest first; its places are settled when it is first asked for."""
+        frame = self.frames[number]
+        box = frame.rows, frame.cols
+        if box not in self._settled:
+            self._settled[box] = settle(self.grid, self.points, self.tree, *box)
+        return _candidate(frame, self._settled[box])
 
 
 def _candidate(frame: Frame, grid: Grid) -> Candidate:

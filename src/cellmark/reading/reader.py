@@ -22,6 +22,8 @@ SMALLEST = 160  # pixels, longer side up to which a small picture is enlarged fo
 PITCHES = (8.0, 6.0, 12.0)  # pixels of the input between cells, for closer looks
 NEAR_ENOUGH = 1.35  # a pitch that is off by less needs no other look
 LARGEST_LOOK = 1800 * 1800  # pixels of a closer look
+NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
+LIKELIEST = 3  # candidates of a lattice for which doubtful codewords are given up
 MOST_REGIONS = 24  # parts of a picture that are looked at closely
 
 
@@ -30,6 +32,9 @@ class Reader:
 
     The classical reader is tried first, then the network: it looks at the whole picture small, which shows where
     codes are and how large their cells; then at each such part at the size it needs.
+
+    Attributes:
+        reason: why the last picture gave nothing; empty where it gave something.
     """
 
     def __init__(self, model: Model | None, device: str = "auto", engine: Choice = "both") -> None:
@@ -47,7 +52,7 @@ class Reader:
             raise CellmarkError(f"engine={engine}: one of {', '.join(get_args(Choice))} is needed")
         if engine != "classical" and model is None:
             raise CellmarkError(f"engine={engine} needs a model")
-        self.engine = engine
+        self.engine, self.reason, self._seen = engine, "", False
         self.eye = None if engine == "classical" or model is None else Eye(_keen(model), _device(device))
 
     def read(self, image: np.ndarray, codes: int | None = None) -> list[Code]:
@@ -58,11 +63,13 @@ class Reader:
             codes: stop as soon as so many are read; None looks for all.
         """
         found = [] if self.engine == "network" else read_classical(image)
+        self._seen = False
         if self.eye is not None and not _enough(found, codes):
             for code in self._network(self.eye, image, found):
                 found.append(code)
                 if _enough(found, codes):
                     break
+        self.reason = "" if found else (UNREAD if self._seen else NOTHING)
         return found
 
     def _network(self, eye: Eye, image: np.ndarray, known: Sequence[Code]) -> Iterator[Code]:
@@ -77,6 +84,7 @@ class Reader:
                     yield code
             regions += sight.regions()
         for region in _distinct(regions):
+            self._seen = True
             for code in self._closely(eye, image, region, found):
                 found.append(code)
                 yield code
@@ -98,20 +106,23 @@ class Reader:
 
 def _codes(sight: Sight) -> Iterator[Code]:
     """The codes whose cells were seen."""
-    lattices = Lattices(sight.points, sight.black)
-    for candidates in lattices.candidates():
-        for candidate in candidates:
-            code = _read(candidate, sight)
+    cells = Lattices(sight.points, sight.black)
+    for lattice in cells.lattices():
+        # Giving up doubtful codewords costs time: only where no candidate fits without it, and for the likeliest
+        tries = [(number, False) for number in range(len(lattice))]
+        tries += [(number, True) for number in range(min(LIKELIEST, len(lattice)))]
+        for number, erase in tries:
+            code = _read(lattice[number], sight, erase)
             if code is not None:
-                lattices.remove(candidate)
+                cells.remove(lattice[number])
                 yield code
                 break
 
 
-def _read(candidate: Candidate, sight: Sight) -> Code | None:
+def _read(candidate: Candidate, sight: Sight, erase: bool) -> Code | None:
     seen = candidate.cells >= 0
     black = np.where(seen, sight.black[candidate.cells], sight.sample(candidate.places))
-    reading = read_grid(1 - black if candidate.inverted else black, candidate.symbol)
+    reading = read_grid(1 - black if candidate.inverted else black, candidate.symbol, erase=erase)
     if reading is None:
         return None
     return Code(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-NEIGHBOURS = 10  # enough for the eight around a cell, and a false one or two
+NEIGHBOURS = 8  # around a cell
 STRAIGHT = 0.22  # how far opposite neighbours may be from lying opposite, in their distance
 ALIKE = 0.25  # how much the directions at neighbouring cells may differ, in their lengths
 OPEN = 0.45  # least sine of the angle between the two directions

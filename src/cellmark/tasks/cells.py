@@ -44,6 +44,7 @@ class CellTask(L.LightningModule):
         recipe: dict[str, Any] | None = None,
         monitor: str = "val/mse",
         mode: str = "min",
+        channels_last: bool = False,
     ) -> None:
         """Joins the parts.
 
@@ -58,12 +59,15 @@ class CellTask(L.LightningModule):
             recipe: what the checkpoint is to carry, of ``cellmark.tasks.checkpoint.make_recipe``.
             monitor: the metric that selects the best weights.
             mode: ``min`` or ``max``.
+            channels_last: whether the network keeps its numbers pixel by pixel: faster on a CPU.
 
         Raises:
             CellmarkError: the network lacks a head that the loss needs, its heatmap has not one map per class, or there
                 are too few classes for the loss.
         """
         super().__init__()
+        if channels_last:
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.codec, self.classes, self.loss = network, codec, list(classes), loss
         self.optimizer, self.scheduler, self.recipe = optimizer, scheduler, recipe
         self.monitor, self.mode = monitor, mode

@@ -1,0 +1,1 @@
+"""What ``scripts/benchmark_reading.py`` measures with: pictures, readers, scores, tables and sheets."""

@@ -1,0 +1,181 @@
+"""``cellmark read``: the text of the codes of images, one JSON object per code per line."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from glob import glob, has_magic
+from os.path import commonpath
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from cellmark.cli.checks import flag, whole
+from cellmark.cli.predict import find_images
+from cellmark.data.image_headers import BrokenImageError
+from cellmark.data.images import IMAGE_SUFFIXES, decode_image, read_image
+from cellmark.data.problem_entries import well_formed
+from cellmark.errors import CellmarkError
+from cellmark.files import write_bytes, write_image
+from cellmark.progress import progress_bar
+from cellmark.reading.api import reader_for
+from cellmark.reading.code import Code
+from cellmark.reading.reader import Choice, Reader
+from cellmark.viz.codes import draw_codes
+
+STANDARD_INPUT = "-"
+LINES, OVERLAYS = "codes.jsonl", "overlays"  # in output_dir
+KEYS = ("text", "rows", "cols", "corners", "cells_found", "errors_corrected")  # null where nothing was read
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to read.
+
+    Attributes:
+        file: what the lines call it.
+        load: gives its pixels, uint8 (H, W, 3) RGB, or raises a CellmarkError.
+        overlay: where its overlay goes, below the folder of overlays.
+    """
+
+    file: str
+    load: Callable[[], np.ndarray]
+    overlay: Path
+
+
+def run(
+    *,
+    input: str,
+    ckpt: str | None,
+    engine: Choice,
+    codes: int | None,
+    overlay: bool,
+    device: str,
+    output_dir: str,
+) -> int:
+    """Runs the verb with the keys of ``conf/read.yaml``; 1 if there is a picture in which nothing was read."""
+    if codes is not None:
+        whole("codes", codes, 1)
+    folder = Path(output_dir) if flag("overlay", overlay) else None
+    if folder is not None and (folder / LINES).exists():
+        raise CellmarkError(f"{folder}: already holds codes that were read; name another output_dir")
+    found = pictures(input)
+    reader = reader_for(engine, device, ckpt)
+    out, lines, nothing_read = sys.stdout, list[str](), 0  # the bar puts something else in the place of sys.stdout
+    with progress_bar() if len(found) > 1 and not out.isatty() else nullcontext(_silent) as update:
+        for number, picture in enumerate(found):
+            update("reading", number, len(found))
+            image, read, told = _read(reader, picture, codes)
+            lines += [_print(entry, out) for entry in told]
+            nothing_read += not read
+            if folder is not None and image is not None:
+                write_image(folder / OVERLAYS / picture.overlay, draw_codes(image, read))
+    if folder is not None:
+        write_bytes(folder / LINES, "".join(lines).encode())
+        print(f"overlays  {folder / OVERLAYS}", file=sys.stderr)
+    return 1 if nothing_read else 0
+
+
+def pictures(source: str) -> list[Picture]:
+    """What there is to read.
+
+    Args:
+        source: an image, a folder, a pattern, or ``-`` for one picture on standard input.
+
+    Raises:
+        CellmarkError: there is nothing of that name, or no image.
+    """
+    if source == STANDARD_INPUT:
+        return [Picture(STANDARD_INPUT, _from_standard_input, Path("stdin.png"))]
+    if has_magic(source) and not Path(source).exists():
+        paths = _matches(source)
+        base = Path(commonpath([path.parent for path in paths]))
+    else:
+        base = Path(source) if Path(source).is_dir() else Path(source).parent
+        paths = [path for path in find_images(Path(source)) if not _is_drawn(path.relative_to(base), base)]
+        if not paths:
+            raise CellmarkError(f"{source}: only pictures that earlier readings drew")
+    return [_picture(path, path.relative_to(base)) for path in paths]
+
+
+def entries(file: str, codes: Sequence[Code], reason: str, seconds: float) -> list[dict[str, Any]]:
+    """The JSON objects of one picture: one per code, or one that says why there is none.
+
+    Args:
+        file: name of the picture.
+        codes: what was read.
+        reason: why nothing was.
+        seconds: that the picture took in all.
+    """
+    name, took = {"file": well_formed(file)}, {"seconds": round(seconds, 4)}
+    if not codes:
+        return [name | dict.fromkeys(KEYS) | took | {"reason": well_formed(reason)}]
+    return [
+        name
+        | {
+            "text": well_formed(code.text),
+            "rows": code.rows,
+            "cols": code.cols,
+            "corners": [[round(float(x), 2), round(float(y), 2)] for x, y in code.corners],
+            "cells_found": code.cells_found,
+            "errors_corrected": code.errors_corrected,
+        }
+        | took
+        | {"engine": code.engine}
+        for code in codes
+    ]
+
+
+def _read(
+    reader: Reader, picture: Picture, codes: int | None
+) -> tuple[np.ndarray | None, list[Code], list[dict[str, Any]]]:
+    """The pixels of a picture, None if it is none; what was read in it, and what there is to tell."""
+    start = time.perf_counter()
+    try:
+        image = picture.load()
+    except CellmarkError as error:
+        reason = str(error).removeprefix(f"{picture.file}: ")
+        return None, [], entries(picture.file, [], reason, time.perf_counter() - start)
+    read = reader.read(image, codes)[:codes]  # the classical reader finds all at once
+    return image, read, entries(picture.file, read, reader.reason, time.perf_counter() - start)
+
+
+def _picture(path: Path, name: Path) -> Picture:
+    """The suffix stays in the name of the overlay, so that those of a.jpg and a.png differ."""
+    return Picture(str(path), lambda: read_image(path), name.parent / f"{name.name}.png")
+
+
+def _is_drawn(name: Path, base: Path) -> bool:
+    """Whether an image below the folder ``base`` is an overlay of an earlier reading."""
+    return any(parent.name == OVERLAYS and (base / parent.parent / LINES).is_file() for parent in name.parents)
+
+
+def _matches(pattern: str) -> list[Path]:
+    """The images that a pattern names; ``**`` stands for any folders."""
+    found = sorted(Path(name) for name in glob(pattern, recursive=True))
+    images = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    if not images:
+        raise CellmarkError(f"{pattern}: matches no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return images
+
+
+def _from_standard_input() -> np.ndarray:
+    try:
+        return decode_image(sys.stdin.buffer.read())
+    except BrokenImageError as error:
+        raise CellmarkError(f"{STANDARD_INPUT}: {error}") from error
+
+
+def _print(entry: dict[str, Any], out: TextIO) -> str:
+    """Writes a line at once, so that a program behind a pipe gets it; the line."""
+    line = f"{json.dumps(entry, allow_nan=False)}\n"
+    out.write(line)
+    out.flush()
+    return line
+
+
+def _silent(what: str, done: int, total: int | None) -> None:
+    """Progress of one picture, or where the lines on the terminal show it themselves."""

@@ -1,0 +1,322 @@
+"""The script that has several readers read the same pictures: what it shows, counts and writes."""
+
+import importlib
+import json
+import signal
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import zxingcpp
+
+import benchmark_reading
+from cellmark.data.generate.dataset import GENERATOR
+from cellmark.errors import CellmarkError
+from cellmark.files import write_image, write_json
+from reading_benchmark import pictures, readers, sheets, tables
+from reading_benchmark.measuring import measure, tally
+from reading_benchmark.scoring import Tally, is_same, score
+
+
+def subject(name, read):
+    return readers.Subject(name, "1", read)
+
+
+def missing(name):
+    return readers.Subject(name, "", None, "not installed (no such library)")
+
+
+def plain(name, *texts):
+    """A picture with these payloads."""
+    shown = pictures.Shown(np.full((40, 60, 3), 90, np.uint8), texts, cut=len(texts) // 2)
+    return pictures.Picture("synthetic", name, "dots", 0.5, lambda: shown)
+
+
+def drawn(text):
+    """A clean picture of a code, uint8 (H, W, 3)."""
+    barcode = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.DataMatrix)
+    return np.stack([np.array(barcode.to_image(scale=5))] * 3, axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("texts", "reads", "right", "wrong", "repeated"),
+    [
+        (["a", "b"], ["b", "c"], {1}, ("c",), 0),
+        (["a"], ["a", "a"], {0}, (), 1),
+        (["a", "a"], ["a", "a", "a"], {0, 1}, (), 1),
+        ([], ["a"], set(), ("a",), 0),
+        (["a"], [], set(), (), 0),
+        (["a"], ["A", "a "], set(), ("A", "a "), 0),
+        (["a"], [b"b\xe9"], set(), ("b\xe9",), 0),
+    ],
+)
+def test_each_payload_counts_once_and_anything_else_is_wrong(texts, reads, right, wrong, repeated):
+    found = score(texts, reads)
+    assert (found.right, found.wrong, found.repeated) == (right, wrong, repeated)
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "same"),
+    [
+        ("a\n", "a", True),
+        ("a", "a\r\n", True),
+        ("\na", "a", False),
+        ("hex:00ff", "hex:00ff", True),
+        ("00ff", "hex:00ff", False),
+        (b"\x01\xff", "hex:01ff", True),
+        (b"\x01\xfe", "hex:01ff", False),
+        ("é".encode(), "é", True),
+        ("é".encode("latin-1"), "é", True),
+        (b"?", "\u0416", False),
+        ("\u0416".encode(), "\u0416", True),
+        (b"01A21B", "01A\x1d21B", True),
+        (b"ab", "ab\0cd", True),
+        (b"ab", "abcd", False),
+    ],
+)
+def test_what_is_the_same_payload(read, text, same):
+    assert is_same(read, text) is same
+
+
+def test_a_tally_adds_up():
+    found = Tally()
+    assert found.rate is None and found.milliseconds(50) is None
+    for codes, reads, milliseconds in ((2, ["a"], 1.0), (1, ["x", "y"], 2.0), (0, [], 9.0)):
+        found.add(codes, score(["a", "b"][:codes], reads, milliseconds))
+    assert (found.codes, found.right, found.wrong, found.rate) == (3, 1, 2, pytest.approx(1 / 3))
+    assert found.milliseconds(50) == 2.0 and found.milliseconds(95) == pytest.approx(2 + 0.9 * 7)
+
+
+def test_the_synthetic_set_stays_when_more_is_asked_for():
+    few, many = pictures.synthetic(1), pictures.synthetic(2)
+    assert len(few) == 24 and len(many) == 48
+    assert [p.name for p in few] == [p.name for p in many[:24]] and len({p.name for p in many}) == 48
+    for place in (0, 23):
+        first, again = few[place].load(), many[place].load()
+        assert first.texts == again.texts and all(first.texts)
+        assert first.image.shape == (256, 256, 3) and (first.image == again.image).all()
+    assert few[0].load().texts != many[24].load().texts
+    severities = [p.severity for p in few]
+    assert {s: severities.count(s) for s in severities} == {0.0: 6, 0.5: 6, 1.0: 6, 1.5: 6}
+
+
+def test_clutter_has_no_codes_and_many_severities():
+    few, many = pictures.cluttered(2), pictures.cluttered(60)
+    assert (few[1].load().image == many[1].load().image).all() and few[1].load().texts == ()
+    assert (few[0].load().image != few[1].load().image).any()
+    severities = np.array([p.severity for p in many])
+    assert 0 <= severities.min() < 0.2 and 1.3 < severities.max() <= 1.5
+
+
+def test_codes_cut_off_are_counted(monkeypatch):
+    drawing = pictures.draw("1_label_print", 128, np.random.default_rng(3), 0.0)
+    monkeypatch.setattr(pictures, "draw", lambda *_: drawing)
+    assert pictures.synthetic(1)[0].load().cut == 0
+    drawing.codes[0].keypoints[4, 2] = 0
+    assert pictures.synthetic(1)[0].load().cut == 1
+
+
+def photo_folder(folder):
+    entries = []
+    for number in range(3):
+        write_image(folder / f"{number}.png", drawn(f"photo {number}"))
+        entries.append({"file": f"{number}.png", "texts": [f"photo {number}"], "source": "ab"[number // 2]})
+    write_json(folder / "index.json", entries)
+    return folder
+
+
+def test_photographs_come_from_the_index(tmp_path):
+    found = pictures.photographs(photo_folder(tmp_path))
+    assert [(p.name, p.group, p.load().texts) for p in found][2] == ("2.png", "b", ("photo 2",))
+    assert [p.name for p in pictures.photographs(tmp_path, most=1)] == ["0.png", "2.png"]
+    (tmp_path / "1.png").unlink()
+    with pytest.raises(CellmarkError, match=r"no such file: .*1\.png"):
+        pictures.photographs(tmp_path)
+    write_json(tmp_path / "index.json", [{"file": "0.png", "source": "a"}])
+    with pytest.raises(CellmarkError, match=r"an entry without .*'texts'"):
+        pictures.photographs(tmp_path)
+    (tmp_path / "index.json").unlink()
+    with pytest.raises(CellmarkError, match=r"index\.json: cannot be read"):
+        pictures.photographs(tmp_path)
+
+
+def test_zxing_reads_for_real_and_is_timed(tmp_path):
+    (zxing,) = readers.make(["zxing-cpp"], None, "cpu")
+    found = measure(pictures.photographs(photo_folder(tmp_path)), [zxing], lambda done: None)
+    total = tally(found.outcomes, "zxing-cpp")
+    assert found.complete and (total.codes, total.right, total.wrong) == (3, 3, 0)
+    assert 0 < total.milliseconds(50) < 1000
+
+
+def test_libdmtx_is_asked_for_as_many_codes_as_there_are(monkeypatch):
+    calls = []
+
+    class Library:
+        @staticmethod
+        def decode(image, **options):
+            calls.append(options)
+            return [type("Decoded", (), {"data": b"a"})]
+
+    monkeypatch.setattr(readers, "_pylibdmtx", lambda: (Library, "0.7"))
+    (libdmtx,) = readers.make(["libdmtx"], None, "cpu")
+    found = measure([plain("one", "a", "b", "c"), plain("none")], [libdmtx], lambda done: None)
+    assert calls[1:] == [{"max_count": 3, "timeout": 2000}, {"max_count": 1, "timeout": 2000}]
+    assert [outcome.scores["libdmtx"].right for outcome in found.outcomes] == [{0}, set()]
+
+
+@pytest.mark.parametrize("lacking", ["pylibdmtx.pylibdmtx", "pylibdmtx.wrapper"])
+def test_a_library_that_is_not_installed_is_told(monkeypatch, lacking):
+    real = importlib.import_module
+
+    def without(name):
+        if name == lacking:
+            raise ImportError("Unable to find dmtx shared library")
+        return object() if name.startswith("pylibdmtx") else real(name)
+
+    monkeypatch.setattr(readers.importlib, "import_module", without)
+    (libdmtx,) = readers.make(["libdmtx"], None, "cpu")
+    assert libdmtx.read is None and "not installed (Unable to find dmtx" in libdmtx.missing
+    found = measure([plain("one", "a")], [libdmtx], lambda done: None)
+    assert found.outcomes[0].scores == {}
+    (section, *_) = tables.sections(found.outcomes)
+    assert "| 0.5 | 1 | 1 | 0 | not installed | - | - |" in tables.markdown(section, [libdmtx])
+    with pytest.raises(ValueError, match="Unable to find"):
+        libdmtx.timed(np.zeros((9, 9, 3), np.uint8), 1)
+
+
+def test_the_weights_are_loaded_once_and_for_ours_only(monkeypatch, tmp_path):
+    made, loaded = [], []
+
+    class Stub:
+        def __init__(self, model, device, engine):
+            made.append((model, device, engine))
+
+        def read(self, image, codes):
+            return readers.read_classical(image)[:codes]
+
+    monkeypatch.setattr(readers, "Reader", Stub)
+    monkeypatch.setattr(readers, "load_default", lambda: loaded.append(1) or "weights")
+    readers.make([readers.ZXING], None, "cpu")
+    assert not loaded
+    found = readers.make([readers.NETWORK, readers.BOTH], None, "cpu")
+    assert loaded == [1] and made == [("weights", "cpu", "network"), ("weights", "cpu", "both")]
+    two = np.concatenate([drawn("ours"), drawn("more")])
+    assert sorted(found[1].timed(two, 1)[0]) == ["more", "ours"]
+    (told,) = readers.make([readers.BOTH], None, "cpu", told=True)
+    assert len(told.timed(two, 1)[0]) == 1 and len(told.timed(two, 2)[0]) == 2
+    with pytest.raises(CellmarkError, match="no such checkpoint"):
+        readers.make([readers.NETWORK], tmp_path / "none.ckpt", "cpu")
+
+
+OURS = subject(readers.BOTH, lambda image, codes: ["a", "x"] if codes == 1 else ["a"])
+
+
+def test_sheets_show_what_only_ours_reads_and_what_it_misses():
+    classical = subject(readers.ZXING, lambda image, codes: ["a"] if codes == 3 else [])
+    read = [plain("one", "a"), plain("two", "b", "a"), plain("three", "a", "b", "c"), plain("none")]
+    outcomes = measure(read, [classical, OURS], lambda done: None).outcomes
+    assert [(p.name, text) for p, text in sheets.only_ours(outcomes)] == [("one", "a"), ("two", "a")]
+    assert [(p.name, text) for p, text in sheets.missed(outcomes)] == [("two", "b"), ("three", "b")]
+    many = [(plain(str(number), "a"), "a") for number in range(60)]
+    assert sheets.sheet(many, "many").shape == sheets.sheet(many[:24], "few").shape
+    assert sheets.sheet(many[:3], "few").shape[0] < sheets.sheet(many, "many").shape[0]
+    without = measure(read, [classical], lambda done: None).outcomes
+    assert sheets.only_ours(without) == sheets.missed(without) == []
+
+
+def run(monkeypatch, tmp_path, subjects, *arguments):
+    """The script as a person starts it, with stand-ins for the readers; its folder."""
+    monkeypatch.setattr(benchmark_reading, "make", lambda names, ckpt, device, told: subjects)
+    monkeypatch.setattr(benchmark_reading.torch, "set_num_threads", lambda number: None)
+    handlers = {}
+    monkeypatch.setattr(benchmark_reading.signal, "signal", handlers.__setitem__)
+    folder = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["benchmark_reading.py", *arguments, f"--output-dir={folder}"])
+    benchmark_reading.main()
+    assert handlers == {signal.SIGTERM: signal.default_int_handler}  # then SIGTERM is as Ctrl-C
+    return folder
+
+
+def test_a_run_writes_figures_tables_and_sheets(monkeypatch, tmp_path, capsys):
+    zxing = subject(readers.ZXING, lambda image, codes: [code.text for code in readers.read_classical(image)])
+    photos = photo_folder(tmp_path / "photos")
+    subjects = [zxing, missing(readers.LIBDMTX), OURS]
+    folder = run(monkeypatch, tmp_path, subjects, "--images=0", "--clutter=2", f"--photos={photos}")
+    content = json.loads((folder / "results.json").read_text())
+    assert content["complete"] and content["generator"] == GENERATOR and content["seed"] == 777
+    titles = ["Pictures without a code", "Photographs, by source"]
+    assert [table["title"] for table in content["tables"]] == titles
+    clutter, photographs = (table["groups"] for table in content["tables"])
+    assert clutter["all"]["readers"][readers.BOTH]["wrong"] == 4 and clutter["all"]["codes"] == 0
+    assert list(photographs) == ["a", "b", "all"] and photographs["a"]["pictures"] == 2
+    assert photographs["all"]["readers"][readers.ZXING]["rate"] == 1.0
+    assert photographs["all"]["readers"][readers.BOTH]["rate"] == 0.0
+    assert "not installed" in photographs["a"]["readers"][readers.LIBDMTX]["missing"]
+    assert len(content["pictures"]) == 5 and content["pictures"][4]["readers"][readers.ZXING]["read"] == 1
+    assert {"reader": readers.BOTH, "picture": "clutter #0", "text": "x"} in content["wrong_reads"]
+    page = (folder / "results.md").read_text()
+    assert "| b | 1 | 1 | 0 | 100.0 % | 0 |" in page and "not installed (no such library)" in page
+    assert "* cellmark both, clutter #1: x" in page
+    assert cv2.imread(str(folder / "missed.jpg")) is not None and not (folder / "only_ours.jpg").exists()
+    shown = capsys.readouterr().out
+    assert "libdmtx: not installed (no such library)" in shown and "100.0 %" in shown
+
+
+def test_what_was_measured_before_an_interruption_is_kept(monkeypatch, tmp_path):
+    calls = iter([[], ["x"], KeyboardInterrupt()])
+
+    def read(image, codes):
+        answer = next(calls)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, tmp_path, [subject(readers.ZXING, read)], "--images=0", "--clutter=9", "--photos=/no/photos")
+    assert ended.value.code == 130
+    content = json.loads((tmp_path / "out/results.json").read_text())
+    assert not content["complete"] and len(content["pictures"]) == 1
+    assert content["notes"] == [
+        "photographs are left out: no folder /no/photos",
+        "interrupted: 1 of 9 pictures were read",
+    ]
+
+
+def test_a_user_error_ends_the_script_in_a_line(monkeypatch, tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(SystemExit, match=r"index\.json: cannot be read"):
+        run(monkeypatch, tmp_path, [], "--quick", f"--photos={tmp_path}/photos")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ([], {"synthetic": 480, "clutter": 1520, "photos": 3}),
+        (["--quick"], {"synthetic": 24, "clutter": 16, "photos": 2}),
+        (["--images=5"], {"synthetic": 120, "clutter": 1880, "photos": 3}),
+        (["--images=100", "--clutter=1"], {"synthetic": 2400, "clutter": 1, "photos": 3}),
+        (["--images=84"], {"synthetic": 2016, "clutter": 0, "photos": 3}),
+    ],
+)
+def test_how_many_pictures_are_read(tmp_path, arguments, parts):
+    photos = photo_folder(tmp_path)
+    options = benchmark_reading._arguments().parse_args([*arguments, f"--photos={photos}"])
+    found, notes = benchmark_reading.choose(options)
+    assert {part: sum(p.part == part for p in found) for part in parts} == parts and notes == []
+
+
+def test_numbers_below_zero_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        benchmark_reading._arguments().parse_args(["--images=-1"])
+    assert "-1 is negative" in capsys.readouterr().err
+
+
+def test_the_fingerprint_tells_generated_sets_apart(tmp_path):
+    def fingerprint(read):
+        return measure(read, [], lambda done: None).fingerprint.hash.hexdigest()
+
+    generated = pictures.cluttered(2)
+    both = fingerprint(generated)
+    assert fingerprint([*generated, *pictures.photographs(photo_folder(tmp_path))]) == both
+    assert len({both, fingerprint(generated[:1]), fingerprint(generated[::-1]), fingerprint([])}) == 4
