@@ -14,7 +14,7 @@ RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 CKPT = $(RUN)/train/checkpoints/best.ckpt
 HELD_OUT := 6_dirty_blurred
 
-.PHONY: demo test install benchmark docs docs-serve
+.PHONY: demo test install benchmark benchmark-reading docs docs-serve
 install: $(READY)
 
 # Made again when the requirements change. constraints.txt pins versions that were tested together.
@@ -43,6 +43,10 @@ test: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python scripts/benchmark.py
+
+# An hour or more; CKPT=FILE in place of the weights in the package, QUICK=1 for a few pictures.
+benchmark-reading: $(READY)
+	$(BIN)/python scripts/benchmark_reading.py $(if $(QUICK),--quick) $(if $(filter command line,$(origin CKPT)),--ckpt $(CKPT))
 
 docs: $(READY)
 	$(BIN)/python -m mkdocs build --strict

@@ -12,6 +12,7 @@ from reading_benchmark.readers import CLASSICAL
 
 MOST = 24  # pictures on a sheet
 COLUMNS, TILE = 6, 220
+SHOWN = 12  # letters of a payload
 
 Found = list[tuple[Picture, str]]  # a picture, and a payload in it
 
@@ -31,7 +32,7 @@ def sheet(found: Found, title: str) -> np.ndarray:
     places = np.linspace(0, len(found) - 1, min(MOST, len(found))).round().astype(int)
     chosen = [found[place] for place in places]
     images = [shrunk(picture.load().image, 2 * TILE) for picture, _ in chosen]
-    captions = [f"{picture.name}: {text}" for picture, text in chosen]
+    captions = [f"{text if len(text) <= SHOWN else text[:SHOWN] + '..'} | {picture.name}" for picture, text in chosen]
     result: np.ndarray = contact_sheet(
         images, COLUMNS, TILE, captions, f"{title}: {len(chosen)} of {len(found)} pictures"
     )

@@ -10,8 +10,7 @@ import reader_weights
 from cellmark.errors import CellmarkError
 from cellmark.reading import weights
 from cellmark.reading.weights import LARGEST, load_default, load_weights, save_weights
-from cellmark.tasks.cells import RECIPE
-from cellmark.tasks.checkpoint import FORMAT, load_checkpoint
+from cellmark.tasks.checkpoint import FORMAT, RECIPE, load_checkpoint
 from tests.reading.networks import checkpoint, content
 
 

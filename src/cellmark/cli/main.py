@@ -59,6 +59,8 @@ def main(verb: str | None = None) -> None:
     if {"-h", "--help"} & set(arguments):
         print(help_text(verb, config_folder()))
         sys.exit(0)
+    if verb == "read":
+        arguments = _named_input(arguments)
     _refuse_missing_extras(verb, arguments)
     sys.argv = [f"cellmark {verb}", *arguments]
     for one in (signal.SIGTERM, signal.SIGINT) if verb in LONG else (signal.SIGTERM,):
@@ -70,6 +72,15 @@ def main(verb: str | None = None) -> None:
         sys.exit(error.code if isinstance(error, Interrupted) else 128 + signal.SIGINT)
     if any(statuses):
         sys.exit(max(statuses))
+
+
+def _named_input(arguments: Sequence[str]) -> list[str]:
+    """``photo.jpg other.jpg key=value`` as ``input=[photo.jpg,other.jpg] key=value``, quoted for Hydra."""
+    files = [typed(a) for a in arguments if a == "-" or not (a.startswith(("-", "+", "~")) or "=" in a)]
+    others = [a for a in arguments if a != "-" and (a.startswith(("-", "+", "~")) or "=" in a)]
+    if not files:
+        return others
+    return [f"input={files[0]}" if len(files) == 1 else f"input=[{','.join(files)}]", *others]
 
 
 def _refuse_missing_extras(verb: str, arguments: Sequence[str]) -> None:

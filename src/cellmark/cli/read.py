@@ -48,7 +48,7 @@ class Picture:
 
 def run(
     *,
-    input: str,
+    input: str | Sequence[str],
     ckpt: str | None,
     engine: Choice,
     codes: int | None,
@@ -62,7 +62,7 @@ def run(
     folder = Path(output_dir) if flag("overlay", overlay) else None
     if folder is not None and (folder / LINES).exists():
         raise CellmarkError(f"{folder}: already holds codes that were read; name another output_dir")
-    found = pictures(input)
+    found = [picture for source in ([input] if isinstance(input, str) else input) for picture in pictures(source)]
     reader = reader_for(engine, device, ckpt)
     out, lines, nothing_read = sys.stdout, list[str](), 0  # the bar puts something else in the place of sys.stdout
     with progress_bar() if len(found) > 1 and not out.isatty() else nullcontext(_silent) as update:
@@ -139,7 +139,7 @@ def _read(
     except CellmarkError as error:
         reason = str(error).removeprefix(f"{picture.file}: ")
         return None, [], entries(picture.file, [], reason, time.perf_counter() - start)
-    read = reader.read(image, codes)[:codes]  # the classical reader finds all at once
+    read = reader.read(image, codes)
     return image, read, entries(picture.file, read, reader.reason, time.perf_counter() - start)
 
 

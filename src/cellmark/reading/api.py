@@ -44,7 +44,7 @@ def read(
     if codes is not None and (isinstance(codes, bool) or codes < 1):
         raise CellmarkError(f"codes={codes}: at least 1 is needed, or None for all")
     pixels = _pixels(image) if isinstance(image, np.ndarray) else read_image(Path(image))
-    return reader_for(engine, device, ckpt).read(pixels, codes)[:codes]
+    return reader_for(engine, device, ckpt).read(pixels, codes)
 
 
 def reader_for(engine: Choice = "both", device: str = "auto", ckpt: str | Path | None = None) -> Reader:

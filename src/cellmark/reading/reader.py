@@ -69,6 +69,7 @@ class Reader:
                 found.append(code)
                 if _enough(found, codes):
                     break
+        found = found[:codes]  # the classical reader finds all at once
         self.reason = "" if found else (UNREAD if self._seen else NOTHING)
         return found
 

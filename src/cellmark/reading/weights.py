@@ -15,8 +15,7 @@ from torch import Tensor
 import cellmark
 from cellmark.errors import CellmarkError
 from cellmark.files import write_bytes
-from cellmark.tasks.cells import RECIPE
-from cellmark.tasks.checkpoint import FORMAT, Model, build, load_checkpoint, read_checkpoint
+from cellmark.tasks.checkpoint import FORMAT, RECIPE, Model, build, load_checkpoint, read_checkpoint
 
 DEFAULT = Path(__file__).parent / "default" / "reader.safetensors"
 LARGEST = 10_000_000  # bytes: it is part of the package

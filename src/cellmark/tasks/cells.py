@@ -20,8 +20,7 @@ from cellmark.losses.maps import Maps
 from cellmark.losses.mse import heatmap_mse
 from cellmark.metrics.base import GroupedMetric
 from cellmark.models.network import Network
-
-RECIPE = "cellmark"  # key of a checkpoint under which everything lies that inference needs
+from cellmark.tasks.checkpoint import RECIPE
 
 
 class CellTask(L.LightningModule):

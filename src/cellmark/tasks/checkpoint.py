@@ -24,8 +24,8 @@ import cellmark
 from cellmark.errors import CellmarkError
 from cellmark.heatmaps.codec import GaussianCodec
 from cellmark.models.network import Network
-from cellmark.tasks.cells import RECIPE
 
+RECIPE = "cellmark"  # key of a checkpoint under which everything lies that inference needs
 FORMAT = 1  # of the recipe; see above when it is to be raised
 WEIGHTS = "network."  # prefix of the network's weights in the task's state
 
