@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from cellmark.cli import configs
+from cellmark.cli.main import named_input
 
 CHECKOUT = Path(__file__).parents[2]
 DOCS = CHECKOUT / "docs"
@@ -55,7 +56,7 @@ def command(line: str) -> Command | None:
             next(keys)
         elif word not in ALONE and word != "key=value":
             kept.append(word)
-    return Command(words[0], tuple(kept))
+    return Command(words[0], tuple(named_input(kept) if words[0] == "read" else kept))
 
 
 def composed(asked: Command, *more: str) -> Iterator[DictConfig]:

@@ -60,7 +60,7 @@ def main(verb: str | None = None) -> None:
         print(help_text(verb, config_folder()))
         sys.exit(0)
     if verb == "read":
-        arguments = _named_input(arguments)
+        arguments = named_input(arguments)
     _refuse_missing_extras(verb, arguments)
     sys.argv = [f"cellmark {verb}", *arguments]
     for one in (signal.SIGTERM, signal.SIGINT) if verb in LONG else (signal.SIGTERM,):
@@ -74,7 +74,7 @@ def main(verb: str | None = None) -> None:
         sys.exit(max(statuses))
 
 
-def _named_input(arguments: Sequence[str]) -> list[str]:
+def named_input(arguments: Sequence[str]) -> list[str]:
     """``photo.jpg other.jpg key=value`` as ``input=[photo.jpg,other.jpg] key=value``, quoted for Hydra."""
     files = [typed(a) for a in arguments if a == "-" or not (a.startswith(("-", "+", "~")) or "=" in a)]
     others = [a for a in arguments if a != "-" and (a.startswith(("-", "+", "~")) or "=" in a)]

@@ -17,7 +17,7 @@ from cellmark.data.batch import Batch, collate
 from cellmark.data.check import load_root
 from cellmark.data.dataset import CellDataset
 from cellmark.data.folds import split_folders
-from cellmark.data.mosaic import Mosaics
+from cellmark.data.mosaic import Mosaics, checked_shares
 from cellmark.data.records import Folder
 from cellmark.data.sampling import EpochSampler, SharedBatches
 from cellmark.errors import CellmarkError
@@ -78,7 +78,7 @@ class FoldersDataModule(L.LightningDataModule):
         if isinstance(train_folders, str):
             raise CellmarkError(f"data.train_folders={train_folders}: a list is needed, as in [{train_folders}]")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self.augment, self.mosaic = augment, dict(mosaic or {})
+        self.augment, self.mosaic = augment, checked_shares(mosaic or {})
         self.folders: dict[str, list[Folder]] = {}
         self.first_epoch = 0
 

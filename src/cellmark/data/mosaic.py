@@ -47,6 +47,21 @@ def mosaic(samples: Sequence[Sample], side: int) -> Sample:
     )
 
 
+def checked_shares(shares: Mapping[int, float]) -> dict[int, float]:
+    """The probability of a mosaic of each side, as ``Mosaics`` takes them.
+
+    Raises:
+        CellmarkError: a side that is no whole number of at least 2, or probabilities that are none, alone or together.
+    """
+    if not all(isinstance(side, int) and side >= 2 for side in shares):
+        raise CellmarkError(f"data.mosaic={dict(shares)}: whole sides of at least 2 are needed")
+    if not all(share >= 0 for share in shares.values()):  # false for NaN, too
+        raise CellmarkError(f"data.mosaic={dict(shares)}: probabilities from 0 to 1 are needed")
+    if sum(shares.values()) > 1:
+        raise CellmarkError(f"data.mosaic={dict(shares)}: the probabilities are more than 1 together")
+    return {side: float(share) for side, share in shares.items()}
+
+
 class Mosaics(Dataset[Sample]):
     """A dataset some of whose samples are mosaics of it; the same for the same seed, whatever the number of workers."""
 
@@ -60,13 +75,9 @@ class Mosaics(Dataset[Sample]):
             seed: of the choice.
 
         Raises:
-            CellmarkError: a side below 2, or probabilities that are negative or more than 1 together.
+            CellmarkError: see ``checked_shares``.
         """
-        self.shares = {int(side): float(share) for side, share in shares.items()}
-        if any(side < 2 for side in self.shares) or any(share < 0 for share in self.shares.values()):
-            raise CellmarkError(f"data.mosaic={dict(shares)}: sides of at least 2 with probabilities are needed")
-        if sum(self.shares.values()) > 1:
-            raise CellmarkError(f"data.mosaic={dict(shares)}: the probabilities are more than 1 together")
+        self.shares = checked_shares(shares)
         self.dataset, self.length, self.seed = dataset, length, seed
 
     def __len__(self) -> int:

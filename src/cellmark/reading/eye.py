@@ -139,7 +139,7 @@ class Eye:
         return self._see(part, scale, (x0, y0))
 
     def _see(self, part: np.ndarray, scale: tuple[float, float], origin: tuple[int, int]) -> Sight:
-        batch = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)[None].permute(0, 3, 1, 2)
+        batch = torch.from_numpy(np.array(part)).to(self.device)[None].permute(0, 3, 1, 2)
         with torch.inference_mode():
             maps = self.network(batch.float() / 255)
             heatmap = maps["heatmap"].float().sigmoid()[:, self.order]

@@ -23,6 +23,7 @@ PITCHES = (8.0, 6.0, 12.0)  # pixels of the input between cells, for closer look
 NEAR_ENOUGH = 1.35  # a pitch that is off by less needs no other look
 LARGEST_LOOK = 1800 * 1800  # pixels of a closer look
 NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
+FRUITLESS = 6  # lattices one after another of which none is a code: the rest will not be one either
 LIKELIEST = 3  # candidates of a lattice for which doubtful codewords are given up
 MOST_REGIONS = 24  # parts of a picture that are looked at closely
 
@@ -107,17 +108,21 @@ class Reader:
 
 def _codes(sight: Sight) -> Iterator[Code]:
     """The codes whose cells were seen."""
-    cells = Lattices(sight.points, sight.black)
+    cells, fruitless = Lattices(sight.points, sight.black), 0
     for lattice in cells.lattices():
         # Giving up doubtful codewords costs time: only where no candidate fits without it, and for the likeliest
         tries = [(number, False) for number in range(len(lattice))]
         tries += [(number, True) for number in range(min(LIKELIEST, len(lattice)))]
+        fruitless += 1
         for number, erase in tries:
             code = _read(lattice[number], sight, erase)
             if code is not None:
                 cells.remove(lattice[number])
+                fruitless = 0
                 yield code
                 break
+        if fruitless == FRUITLESS:
+            return
 
 
 def _read(candidate: Candidate, sight: Sight, erase: bool) -> Code | None:

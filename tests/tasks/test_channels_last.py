@@ -1,0 +1,46 @@
+"""The memory layout of the network: other speed, same numbers."""
+
+import copy
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from cellmark.heatmaps.codec import GaussianCodec
+from cellmark.tasks.cells import CellTask
+from tests.cli.test_main import composed
+from tests.reading.networks import MODEL
+
+
+def test_the_layout_does_not_change_the_maps():
+    torch.manual_seed(0)
+    network = instantiate(OmegaConf.create(MODEL))
+    tasks = [
+        CellTask(copy.deepcopy(network), GaussianCodec(), ["black", "white"], channels_last=flag)
+        for flag in (False, True)
+    ]
+    layouts = [
+        all(
+            weights.is_contiguous(memory_format=layout)
+            for weights in task.network.parameters()
+            if weights.ndim == 4 and min(weights.shape[1:]) > 1
+        )
+        for task, layout in zip(tasks, (torch.contiguous_format, torch.channels_last), strict=True)
+    ]
+    assert layouts == [True, True]
+    images = torch.rand(2, 3, 48, 40)
+    plain, other = (task.network(images) for task in tasks)  # in training mode: with the statistics of the batch
+    for name, maps in plain.items():
+        torch.testing.assert_close(other[name], maps, atol=1e-4, rtol=0)
+    for maps in (plain, other):
+        (maps["heatmap"].square().mean() + maps["scale"].square().mean()).backward()
+    for (name, one), two in zip(tasks[0].network.named_parameters(), tasks[1].network.parameters(), strict=True):
+        torch.testing.assert_close(two.grad, one.grad, atol=1e-4, rtol=1e-4, msg=name)
+
+
+def test_it_is_off_unless_asked_for():
+    assert composed("train", "data.root=x").task.channels_last is False
+    assert composed("train", "data.root=x", "experiment=reader").task.channels_last is True
+    network = instantiate(OmegaConf.create(MODEL))
+    task = CellTask(network, GaussianCodec(), ["black", "white"])
+    assert all(weights.is_contiguous() for weights in task.network.parameters())
