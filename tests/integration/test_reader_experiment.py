@@ -1,7 +1,6 @@
 """``experiment=reader`` from its config to a reader, with a network that is far too small."""
 
 import numpy as np
-import pytest
 
 from cellmark.reading.reader import NOTHING, UNREAD, Reader
 from cellmark.tasks.checkpoint import load_checkpoint
@@ -10,7 +9,7 @@ from tests.integration.commands import run
 
 SMALL = ["data.size=[64,64]", "data.batch_size=4", "data.num_workers=0", "backbone.widths=[8,16]"]
 SMALL += ["backbone.blocks=[0,1]", "data.mosaic={2: 0.5}", "trainer.max_epochs=1", "trainer.log_every_n_steps=1"]
-SMALL += ["trainer.limit_train_batches=2", "trainer.limit_val_batches=1", "logger.tensorboard=null"]
+SMALL += ["trainer.limit_val_batches=1", "logger.tensorboard=null"]
 SMALL += ["metrics.coco=null", "metrics.pck=null"]
 SMALL += [f"callbacks.{name}=null" for name in ("progress", "pictures", "curves", "pr_curves", "energy")]
 

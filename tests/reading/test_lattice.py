@@ -124,5 +124,9 @@ def test_too_few_cells_are_no_lattice(count):
 def test_noise_gives_no_confident_frame():
     rng = np.random.default_rng(1)
     points = rng.uniform(0, 400, (600, 2))
-    weights = [c.weight for lattice in Lattices(points, rng.random(600)).lattices() for c in (lattice[k] for k in range(len(lattice)))]
+    weights = [
+        c.weight
+        for lattice in Lattices(points, rng.random(600)).lattices()
+        for c in (lattice[k] for k in range(len(lattice)))
+    ]
     assert max(weights, default=0.0) < 6.0

@@ -27,7 +27,8 @@ def mosaic(samples: Sequence[Sample], side: int) -> Sample:
     height, width = first.image.shape[:2]
     rows, cols = height // side, width // side
     image = np.zeros_like(first.image)
-    points, labels, places, grids = [], [], [], []
+    points, labels, places = [], [], []
+    grids: list[tuple[int, int] | None] = []
     for number, sample in enumerate(samples):
         top, left = (number // side) * rows, (number % side) * cols
         image[top : top + rows, left : left + cols] = cv2.resize(

@@ -21,8 +21,8 @@ from functools import lru_cache
 from math import comb
 
 import numpy as np
-import reedsolo
 
+from cellmark.reading.reed_solomon import Word
 from cellmark.symbology import SYMBOLS, Symbol
 
 MAX_RISK = 2e-6
@@ -153,27 +153,21 @@ def _layouts(symbol: Symbol) -> tuple[tuple[np.ndarray, ...], ...]:
     return tuple(tuple(place[owner == block] for block in range(symbol.blocks)) for owner in owners)
 
 
-@lru_cache(maxsize=64)
-def _codec(checks: int) -> reedsolo.RSCodec:
-    """The standard's code: field polynomial x^8 + x^5 + x^3 + x^2 + 1, first root 2 ** 1."""
-    return reedsolo.RSCodec(checks, fcr=1, prim=0x12D, generator=2)
-
-
 def _correct_block(cells: np.ndarray, checks: int, max_risk: float, erase: bool) -> Correction | None:
     """The first step of the schedule that gives a word of the code within the limits."""
     length = len(cells)
     words = np.packbits(cells > 0.5, axis=1)[:, 0]
     trust = confidence(cells)
-    doubtful = [int(index) for index in np.argsort(trust, kind="stable") if trust[index] < DOUBTFUL]
+    order = np.argsort(trust, kind="stable")
+    doubtful = order[trust[order] < DOUBTFUL].tolist()
     steps = schedule(length, checks) if erase else (0,)
+    received = Word(words, checks)
     # With fewer doubtful codewords than a step wants, all of them; with none, no second try.
     for erasures in dict.fromkeys(min(count, len(doubtful)) for count in steps):
         erased = doubtful[:erasures]
-        try:
-            decoded = _codec(checks).decode(words.tobytes(), erase_pos=erased)[1]
-        except reedsolo.ReedSolomonError:
+        right = received.decode(erased)
+        if right is None:
             continue
-        right = np.frombuffer(bytes(decoded), dtype=np.uint8)
         touched = right != words
         errors = int(touched.sum() - touched[erased].sum())
         touched[erased] = True

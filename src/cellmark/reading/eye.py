@@ -1,6 +1,7 @@
 """How the reader looks at a picture: small and whole first, then parts of it as large as their cells need."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -61,13 +62,14 @@ class Sight:
         x, y = np.moveaxis(self._to_map(points).round().astype(int), -1, 0)
         height, width = self.heatmap.shape[1:]
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        near = np.stack([cv2.dilate(plane, np.ones((3, 3))) for plane in self.heatmap])
-        values = near[:, y.clip(0, height - 1), x.clip(0, width - 1)]
+        values = self._near[:, y.clip(0, height - 1), x.clip(0, width - 1)]
         return np.where(inside, blackness(values), 0.5)
 
     def regions(self) -> list[Region]:
         """The parts where codes seem to be, the best first."""
         mask = (self.presence > PRESENT).astype(np.uint8)
+        if not mask.size:  # a part too narrow for a square; OpenCV would crash
+            return []
         count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         found = []
         for number in range(1, count):
@@ -75,11 +77,18 @@ class Sight:
             pitch = float(np.median(self.pitch[inside]))
             left, top, wide, high = (int(v) for v in stats[number][:4])
             corners = np.array([[left - 0.5, top - 0.5], [left + wide - 0.5, top + high - 0.5]])
-            box = self._from_bins(corners) + np.array([[-2.0], [2.0]]) * pitch
             area = BIN * BIN / (self.scale[0] * self.scale[1])
+            # A square counts by its middle: the tip of a turned code may lie a whole one further out
+            rim = max(2 * pitch, area**0.5)
+            box = self._from_bins(corners) + np.array([[-rim], [rim]])
             score = float(self.presence[inside].sum()) * area
             found.append(Region((*box[0], *box[1]), pitch, score))
         return sorted(found, key=lambda region: -region.score)
+
+    @cached_property
+    def _near(self) -> np.ndarray:
+        """The highest value of each map in the 3x3 pixels around every pixel."""
+        return np.stack([cv2.dilate(plane, np.ones((3, 3))) for plane in self.heatmap])
 
     def _to_map(self, points: np.ndarray) -> np.ndarray:
         inner = np.asarray(points, float) - self.origin
@@ -87,7 +96,8 @@ class Sight:
 
     def _from_bins(self, bins: np.ndarray) -> np.ndarray:
         inner = resize_points(bins * BIN + speaker(self.stride), (1 / self.scale[0], 1 / self.scale[1]))
-        return inner + np.asarray(self.origin)
+        result: np.ndarray = inner + np.asarray(self.origin)
+        return result
 
 
 def blackness(values: np.ndarray) -> np.ndarray:

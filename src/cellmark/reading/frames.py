@@ -99,7 +99,9 @@ def find_frames(black: np.ndarray, seen: np.ndarray, most: int) -> list[Frame]:
 @lru_cache(maxsize=256)
 def _shapes(rows: int, cols: int) -> tuple[tuple[Symbol, int, int], ...]:
     """Symbols that fit a lattice of so many rows and columns and its margin, upright and lying."""
-    both = [(symbol, *shape) for symbol in SYMBOLS for shape in {(symbol.rows, symbol.cols), (symbol.cols, symbol.rows)}]
+    both = [
+        (symbol, *shape) for symbol in SYMBOLS for shape in {(symbol.rows, symbol.cols), (symbol.cols, symbol.rows)}
+    ]
     return tuple(s for s in both if s[1] <= rows + 2 * MARGIN and s[2] <= cols + 2 * MARGIN)
 
 

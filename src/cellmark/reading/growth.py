@@ -169,9 +169,7 @@ class _Growth:
         for first in (0, 3):
             share = smooth[..., first + 2, None]
             overall = mean[first : first + 2] / max(float(mean[first + 2]), 1e-12)
-            result.append(
-                np.where(share > 1e-6, smooth[..., first : first + 2] / np.maximum(share, 1e-12), overall)
-            )
+            result.append(np.where(share > 1e-6, smooth[..., first : first + 2] / np.maximum(share, 1e-12), overall))
         return result[0], result[1]
 
     def _make_room(self) -> None:
