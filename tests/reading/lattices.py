@@ -1,4 +1,4 @@
-"""Synthetic lattices: cells of a real symbol, seen bent and slanted, some missing, some false, some of the wrong class."""
+"""Synthetic lattices: a real symbol bent and slanted, some cells missing, false or of the wrong class."""
 
 from dataclasses import dataclass
 

@@ -80,7 +80,7 @@ class Reader:
         regions: list[Region] = []
         for zoom in _surveys(image.shape[:2]):
             sight = eye.look(image, zoom)
-            for code in _codes(sight):
+            for code in _codes([sight]):
                 if not _is_known(code, found):
                     found.append(code)
                     yield code
@@ -96,18 +96,20 @@ class Reader:
         left, top, right, bottom = region.box
         if any(_covers(code, region) for code in found):
             return
+        sights: list[Sight] = []
         for pitch in PITCHES:
             zoom = min(pitch / region.pitch, ENLARGED)
             zoom = min(zoom, (LARGEST_LOOK / ((right - left) * (bottom - top))) ** 0.5)
-            sight = eye.look(image, zoom, region)
-            fresh = [code for code in _codes(sight) if not _is_known(code, found)]
+            sights.append(eye.look(image, zoom, region))
+            fresh = [code for code in _codes(sights) if not _is_known(code, found)]
             yield from fresh
             if fresh:
                 return
 
 
-def _codes(sight: Sight) -> Iterator[Code]:
-    """The codes whose cells were seen."""
+def _codes(sights: Sequence[Sight]) -> Iterator[Code]:
+    """The codes whose cells the last of some sights shows; all of them say what is black."""
+    sight = sights[-1]
     cells, fruitless = Lattices(sight.points, sight.black), 0
     for lattice in cells.lattices():
         # Giving up doubtful codewords costs time: only where no candidate fits without it, and for the likeliest
@@ -115,7 +117,7 @@ def _codes(sight: Sight) -> Iterator[Code]:
         tries += [(number, True) for number in range(min(LIKELIEST, len(lattice)))]
         fruitless += 1
         for number, erase in tries:
-            code = _read(lattice[number], sight, erase)
+            code = _read(lattice[number], sights, erase)
             if code is not None:
                 cells.remove(lattice[number])
                 fruitless = 0
@@ -125,9 +127,11 @@ def _codes(sight: Sight) -> Iterator[Code]:
             return
 
 
-def _read(candidate: Candidate, sight: Sight, erase: bool) -> Code | None:
-    seen = candidate.cells >= 0
-    black = np.where(seen, sight.black[candidate.cells], sight.sample(candidate.places))
+def _read(candidate: Candidate, sights: Sequence[Sight], erase: bool) -> Code | None:
+    seen, last = candidate.cells >= 0, sights[-1]
+    looks = [sight.sample(candidate.places) for sight in sights[:-1]]
+    looks.append(np.where(seen, last.black[candidate.cells], last.sample(candidate.places)))
+    black = np.mean(looks, axis=0)
     reading = read_grid(1 - black if candidate.inverted else black, candidate.symbol, erase=erase)
     if reading is None:
         return None
