@@ -46,8 +46,7 @@ def test_points_stay_on_what_they_mark(side, size):
 def test_all_that_is_known_of_a_point_stays_with_it():
     parts = samples(4)
     parts[1] = replace(parts[1], grids=((10, 10), None), places=np.array([[0, 7], [0, 8], [1, 0], [1, 1], [0, 3]]))
-    parts[2] = sample_of(np.zeros((96, 96, 3), np.uint8), np.zeros((0, 2)))
-    parts[2] = replace(parts[2], grids=())
+    parts[3] = replace(sample_of(np.zeros((96, 96, 3), np.uint8), np.zeros((0, 2))), grids=())
     made = mosaic(parts, 2)
     assert made.labels.tolist() == [label for part in parts for label in part.labels]
     assert made.grids == (None, (10, 10), None, None)

@@ -80,6 +80,16 @@ def test_regions_hold_the_codes_and_their_pitch(zoom):
         assert region.score == pytest.approx((12 * code.pitch) ** 2, rel=0.5)
 
 
+@pytest.mark.parametrize("zoom", [0.5, 1.3])
+def test_regions_within_a_part_are_told_in_pixels_of_the_whole(zoom):
+    code, other = drawn("abc", (250, 160), 9.0, angle=30), drawn("xyz", (70, 70), 9.0)
+    eye = eye_for(code, other, size=(400, 300))
+    (region,) = eye.look(canvas(400, 300), zoom, Region((150.5, 40.2, 371.0, 280.0), 9.0, 1.0)).regions()
+    low, high = code.corners.min(axis=0), code.corners.max(axis=0)
+    assert (np.array(region.box[:2]) <= low).all() and (np.array(region.box[2:]) >= high).all()
+    assert np.abs(np.array(region.box).reshape(2, 2).mean(axis=0) - (250, 160)).max() < 8 / zoom
+
+
 def test_an_empty_picture_has_no_regions():
     sight = eye_for().look(canvas(*SIZE), 1.0)
     assert not len(sight.points) and sight.regions() == [] and sight.black.shape == (0,)

@@ -172,6 +172,14 @@ def test_what_the_classical_reader_knows_is_not_told_again(monkeypatch):
     are_read(reader_for(*truths, size=(480, 240)).read(canvas(480, 240)), truths)  # the network alone
 
 
+def test_no_more_are_told_than_asked_for(monkeypatch):
+    truths = [drawn("one", (110, 110), 8.0), drawn("two", (330, 120), 9.0, 30)]
+    monkeypatch.setattr(module, "read_classical", lambda image: [classical(truth) for truth in truths])
+    for engine in ("classical", "both"):
+        reader = Reader(model_of(truths, (480, 240)), "cpu", engine)
+        assert [code.text for code in reader.read(canvas(480, 240), 1)] == ["one"] and reader.reason == ""
+
+
 def test_the_same_text_twice_is_two_codes():
     truths = [drawn("one", (110, 110), 8.0), drawn("one", (330, 120), 9.0, 30)]
     found = sorted(read(*truths, size=(480, 240)), key=lambda code: code.corners[0, 0])
