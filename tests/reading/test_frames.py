@@ -49,9 +49,9 @@ def test_a_code_within_a_larger_lattice_is_found_where_it_lies():
 
 def test_a_border_that_was_not_seen_lies_beyond_the_lattice():
     _, values = values_of(by_shape[18, 18])
-    part = values[2:, :-1]
-    frame = find_frames(part, np.ones(part.shape, bool), 1)[0]
-    assert (frame.rows, frame.cols) == ((-2, 16), (0, 18))
+    part, seen = np.pad(values[2:, :-1], 3), np.pad(np.ones((16, 17), bool), 3)
+    frame = find_frames(part, seen, 1)[0]
+    assert (frame.rows, frame.cols) == ((1, 19), (3, 21))
     assert frame.score < 0.9
 
 

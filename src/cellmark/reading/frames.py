@@ -11,7 +11,6 @@ from cellmark.symbology import SYMBOLS, Symbol
 
 COVERED = 0.5  # least share of a code's cells that must have been seen
 LEAST_SCORE = 0.4  # least agreement with the finder, -1 to 1
-MARGIN = 3  # rows and columns beyond what was seen in which a border may lie
 UPPER, LEFT, LOWER, RIGHT = range(4)  # sides of a rectangle: opposite ones differ by 2
 SHEARS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 
@@ -28,7 +27,8 @@ class Frame:
         mirrored: whether the code is then to be transposed about its other diagonal: it is seen from behind.
         inverted: whether black and white are exchanged.
         score: agreement with the finder, -1 to 1: 1 where each of its cells was seen, and sure of its class.
-        weight: the score times the root of the number of finder's cells: how unlikely it is by chance.
+        weight: the score times the root of the number of finder's cells (how unlikely it is by chance), times the
+            root of the share of the lattice's cells that lie within it: a code is seldom a part of what is seen.
     """
 
     symbol: Symbol
@@ -84,12 +84,11 @@ def find_frames(black: np.ndarray, seen: np.ndarray, most: int) -> list[Frame]:
     """The rectangles of a lattice that look most like a code, the likeliest first.
 
     Args:
-        black: float (rows, cols), -1 white to 1 black, 0 where nothing was seen.
+        black: float (rows, cols), -1 white to 1 black, 0 where nothing is known.
         seen: bool (rows, cols).
         most: how many to give.
     """
-    value = np.pad(black, MARGIN)
-    sums = _Sums(value, np.pad(seen, MARGIN))
+    sums = _Sums(black, seen)
     found: list[Frame] = []
     for symbol, rows, cols in _shapes(*black.shape):
         found += _of_shape(sums, symbol, rows, cols)
@@ -98,11 +97,11 @@ def find_frames(black: np.ndarray, seen: np.ndarray, most: int) -> list[Frame]:
 
 @lru_cache(maxsize=256)
 def _shapes(rows: int, cols: int) -> tuple[tuple[Symbol, int, int], ...]:
-    """Symbols that fit a lattice of so many rows and columns and its margin, upright and lying."""
+    """Symbols that fit a lattice of so many rows and columns, upright and lying."""
     both = [
         (symbol, *shape) for symbol in SYMBOLS for shape in {(symbol.rows, symbol.cols), (symbol.cols, symbol.rows)}
     ]
-    return tuple(s for s in both if s[1] <= rows + 2 * MARGIN and s[2] <= cols + 2 * MARGIN)
+    return tuple(s for s in both if s[1] <= rows and s[2] <= cols)
 
 
 class _Sums:
@@ -146,18 +145,19 @@ def _of_shape(sums: _Sums, symbol: Symbol, rows: int, cols: int) -> Iterator[Fra
         col(rights, sums.down_alternating) * parity_r,
     ]
     count = 2.0 * (rows + cols)
+    share = np.sqrt(covered[tops, lefts] / max(float(area[-1, -1]), 1.0))
     for solid_sides, ways in _ways().items():
         first, second = solid_sides
         total = solid[first] + solid[second]
         total = total + _timing(timing, (second + 2) % 4, first) + _timing(timing, (first + 2) % 4, second)
         for k in np.nonzero(np.abs(total) >= LEAST_SCORE * count)[0]:
             score = float(abs(total[k])) / count
-            place = int(tops[k]) - MARGIN, int(bottoms[k]) + 1 - MARGIN
-            across = int(lefts[k]) - MARGIN, int(rights[k]) + 1 - MARGIN
+            place = int(tops[k]), int(bottoms[k]) + 1
+            across = int(lefts[k]), int(rights[k]) + 1
             for turns, mirrored in ways:
                 lying = (turns % 2 == 1) != mirrored
                 if (cols, rows) == symbol.shape if lying else (rows, cols) == symbol.shape:
-                    weight = score * count**0.5
+                    weight = score * count**0.5 * float(share[k])
                     yield Frame(symbol, place, across, turns, mirrored, bool(total[k] < 0), score, weight)
 
 

@@ -68,7 +68,7 @@ def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndar
 class _Growth:
     """The lattice while it grows; its arrays always have two empty rows and columns at every side."""
 
-    def __init__(self, points: np.ndarray, tree: cKDTree, used: np.ndarray) -> None:
+    def __init__(self, points: np.ndarray, tree: cKDTree | None, used: np.ndarray) -> None:
         self.points, self.tree = points, tree
         self.free = ~used
         self.places = np.zeros((9, 9, 2))
@@ -202,37 +202,49 @@ class _Growth:
         return Grid(places[box], self.cells[box])
 
 
-def settle(grid: Grid, points: np.ndarray, tree: cKDTree, rows: tuple[int, int], cols: tuple[int, int]) -> Grid:
-    """A rectangle of the lattice with a place for every cell, and only cells that agree with their neighbours.
+def widen(grid: Grid, margin: int) -> Grid:
+    """The lattice with a place for every cell, and ``margin`` more rows and columns at every side.
 
-    Places beyond the lattice and in its holes are continued from the others. Then, in turns, cells that lie aside are
-    taken out, and places take the cell that lies there.
+    Places in its holes and beyond it are continued from the others.
+    """
+    growth = _framed(grid, np.zeros((1, 2)), None, margin + 2)
+    inner = slice(2, -2), slice(2, -2)
+    growth.fill(inner)
+    return Grid(growth.places[inner], growth.cells[inner])
+
+
+def settle(grid: Grid, points: np.ndarray, tree: cKDTree, rows: tuple[int, int], cols: tuple[int, int]) -> Grid:
+    """A rectangle of the lattice with only cells that agree with their neighbours.
+
+    In turns, cells that lie aside are taken out, and places take the cell that lies there.
 
     Args:
-        grid: the lattice.
+        grid: the lattice, with a place for every cell.
         points: (N, 2) centres of cells.
         tree: of the points.
-        rows: first row and the one after the last; may lie outside the grid.
+        rows: first row and the one after the last.
         cols: likewise.
     """
-    above, left = max(0, -rows[0]), max(0, -cols[0])
-    below, right = max(0, rows[1] - grid.cells.shape[0]), max(0, cols[1] - grid.cells.shape[1])
-    pad = [(above + 2, below + 2), (left + 2, right + 2)]
-    seen = np.pad(grid.seen, pad)
-    growth = _Growth(points, tree, np.zeros(len(points), bool))
-    growth.cells = np.pad(grid.cells, pad, constant_values=-1)
-    growth.places = np.where(seen[..., None], np.pad(grid.places, [*pad, (0, 0)]), 0.0)
-    growth.age = np.where(seen, 0.0, np.inf)
-    box = slice(rows[0] + above + 2, rows[1] + above + 2), slice(cols[0] + left + 2, cols[1] + left + 2)
-    outside = np.ones(seen.shape, bool)
-    outside[box] = False
-    growth.free[growth.cells[seen & ~outside]] = False
+    growth = _framed(grid, points, tree, 2)
+    box = slice(rows[0] + 2, rows[1] + 2), slice(cols[0] + 2, cols[1] + 2)
+    inside = np.zeros(growth.cells.shape, bool)
+    inside[box] = True
+    growth.free[growth.cells[(growth.cells >= 0) & inside]] = False
     growth.fill(box)
     for _ in range(SETTLED):
         growth.prune()
-        growth.take(~outside)
-    growth.fill(box)
+        growth.take(inside)
     return Grid(growth.places[box], growth.cells[box])
+
+
+def _framed(grid: Grid, points: np.ndarray, tree: cKDTree | None, pad: int) -> _Growth:
+    """A lattice as one that grows, with ``pad`` empty rows and columns at every side; only seen cells have places."""
+    growth = _Growth(points, tree, np.zeros(len(points), bool))
+    seen = np.pad(grid.seen, pad)
+    growth.cells = np.pad(grid.cells, pad, constant_values=-1)
+    growth.places = np.where(seen[..., None], np.pad(grid.places, [(pad, pad), (pad, pad), (0, 0)]), 0.0)
+    growth.age = np.where(seen, 0.0, np.inf)
+    return growth
 
 
 def _least_around(values: np.ndarray) -> np.ndarray:

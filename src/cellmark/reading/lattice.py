@@ -1,16 +1,18 @@
 """From the cells of a picture to the codes they may be: rows, columns, size and orientation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from cellmark.reading.frames import Frame, find_frames, straighten
-from cellmark.reading.growth import Grid, grow, settle
+from cellmark.reading.growth import Grid, grow, settle, widen
 from cellmark.reading.seeds import Seeds, find_seeds
 from cellmark.symbology import Symbol
 
+Sampler = Callable[[np.ndarray], np.ndarray]
+MARGIN = 3  # rows and columns beyond what was seen in which a border may lie
 LEAST_CELLS = 30  # seen cells without which there is no code: the smallest symbol has 80
 FRAMES = 8  # of a lattice that are tried
 SEEDS = 4  # from which the lattice of one part of the picture is grown
@@ -45,13 +47,15 @@ class Lattices:
     tell whether it is one, and takes the cells of a code that was read out with ``remove``.
     """
 
-    def __init__(self, points: np.ndarray, black: np.ndarray) -> None:
+    def __init__(self, points: np.ndarray, black: np.ndarray, sample: Sampler | None = None) -> None:
         """Takes the cells.
 
         Args:
             points: (N, 2) centres.
             black: (N,) probability 0..1 that the cell is black.
+            sample: tells that probability for places (..., 2) where no cell was seen; 0.5 without it.
         """
+        self.sample = sample or _unknown
         self.points, self.black = np.asarray(points, float), np.asarray(black, float)
         self.used = np.zeros(len(points), bool)
 
@@ -72,7 +76,7 @@ class Lattices:
             tries[cell] += 1
             tries[grid.cells[grid.seen]] += 1
             if int(grid.seen.sum()) >= LEAST_CELLS:
-                yield Lattice(straighten(grid), self.points, self.black, tree)
+                yield Lattice(straighten(grid), self, tree)
 
     def remove(self, candidate: Candidate) -> None:
         """Takes the cells of a code out, and all others within it."""
@@ -86,11 +90,12 @@ class Lattices:
 class Lattice:
     """Cells of one lattice, and the codes that they may be."""
 
-    def __init__(self, grid: Grid, points: np.ndarray, black: np.ndarray, tree: cKDTree) -> None:
-        """Looks for frames; ``points`` and ``black`` are those of all cells of the picture."""
-        self.grid, self.points, self.tree = grid, points, tree
-        value = np.where(grid.seen, 2 * black[grid.cells] - 1, 0.0)
-        self.frames = find_frames(value, grid.seen, FRAMES)
+    def __init__(self, grid: Grid, cells: Lattices, tree: cKDTree) -> None:
+        """Looks for frames on a lattice among the cells of a picture."""
+        self.grid, self.points, self.tree = widen(grid, MARGIN), cells.points, tree
+        seen = self.grid.seen
+        black = np.where(seen, cells.black[self.grid.cells], cells.sample(self.grid.places))
+        self.frames = find_frames(2 * black - 1, seen, FRAMES)
         self._settled: dict[tuple[tuple[int, int], tuple[int, int]], Grid] = {}
 
     def __len__(self) -> int:
@@ -104,6 +109,10 @@ class Lattice:
         if box not in self._settled:
             self._settled[box] = settle(self.grid, self.points, self.tree, *box)
         return _candidate(frame, self._settled[box])
+
+
+def _unknown(places: np.ndarray) -> np.ndarray:
+    return np.full(places.shape[:-1], 0.5)
 
 
 def _candidate(frame: Frame, grid: Grid) -> Candidate:

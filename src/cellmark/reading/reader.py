@@ -110,7 +110,7 @@ class Reader:
 def _codes(sights: Sequence[Sight]) -> Iterator[Code]:
     """The codes whose cells the last of some sights shows; all of them say what is black."""
     sight = sights[-1]
-    cells, fruitless = Lattices(sight.points, sight.black), 0
+    cells, fruitless = Lattices(sight.points, sight.black, sight.sample), 0
     for lattice in cells.lattices():
         # Giving up doubtful codewords costs time: only where no candidate fits without it, and for the likeliest
         tries = [(number, False) for number in range(len(lattice))]
