@@ -83,6 +83,9 @@ def _filled(rows: np.ndarray, cols: np.ndarray) -> float:
 def find_frames(black: np.ndarray, seen: np.ndarray, most: int) -> list[Frame]:
     """The rectangles of a lattice that look most like a code, the likeliest first.
 
+    The last third are those of the best finders, however small a part of the lattice they are: a sheet of codes in line
+    is one lattice.
+
     Args:
         black: float (rows, cols), -1 white to 1 black, 0 where nothing is known.
         seen: bool (rows, cols).
@@ -92,7 +95,9 @@ def find_frames(black: np.ndarray, seen: np.ndarray, most: int) -> list[Frame]:
     found: list[Frame] = []
     for symbol, rows, cols in _shapes(*black.shape):
         found += _of_shape(sums, symbol, rows, cols)
-    return sorted(found, key=lambda frame: -frame.weight)[:most]
+    alone = sorted(found, key=lambda frame: -frame.weight)[: most - most // 3]
+    one_of_many = sorted(found, key=lambda frame: -frame.score * sum(frame.symbol.shape) ** 0.5)[: most // 3]
+    return list(dict.fromkeys(alone + one_of_many))
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ Sampler = Callable[[np.ndarray], np.ndarray]
 MARGIN = 3  # rows and columns beyond what was seen in which a border may lie
 LEAST_CELLS = 30  # seen cells without which there is no code: the smallest symbol has 80
 FRAMES = 8  # of a lattice that are tried
-SEEDS = 4  # from which the lattice of one part of the picture is grown
+SEEDS = 3  # from which the lattice of one part of the picture is grown
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Lattices:
                 yield Lattice(straighten(grid), self, tree)
 
     def remove(self, candidate: Candidate) -> None:
-        """Takes the cells of a code out, and all others within it."""
+        """Takes the cells of a code out."""
         self.used[candidate.cells[candidate.cells >= 0]] = True
 
     def _taken(self, seeds: Seeds, number: int) -> bool:

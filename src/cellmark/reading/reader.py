@@ -20,7 +20,7 @@ Choice = Literal["classical", "network", "both"]
 SURVEYS = (1024, 320)  # pixels, longer side of the whole picture when looked at first
 SMALLEST = 160  # pixels, longer side up to which a small picture is enlarged for that
 PITCHES = (8.0, 6.0, 12.0)  # pixels of the input between cells, for closer looks
-NEAR_ENOUGH = 1.35  # a pitch that is off by less needs no other look
+OTHER_PITCH = 1.4  # times as fine or coarse: cells that need another look
 LARGEST_LOOK = 1800 * 1800  # pixels of a closer look
 NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
 FRUITLESS = 6  # lattices one after another of which none is a code: the rest will not be one either
@@ -87,12 +87,22 @@ class Reader:
             regions += sight.regions()
         for region in _distinct(regions):
             self._seen = True
-            for code in self._closely(eye, image, region, found):
+            others: list[Region] = []
+            for code in self._closely(eye, image, region, found, others):
                 found.append(code)
                 yield code
+            for other in others:
+                for code in self._closely(eye, image, other, found, []):
+                    found.append(code)
+                    yield code
 
-    def _closely(self, eye: Eye, image: np.ndarray, region: Region, found: list[Code]) -> Iterator[Code]:
-        """Looks at a part of the picture in several sizes, until a code in it is read."""
+    def _closely(
+        self, eye: Eye, image: np.ndarray, region: Region, found: Sequence[Code], others: list[Region]
+    ) -> Iterator[Code]:
+        """Looks at a part of the picture in several sizes, until a code in it is read.
+
+        Parts of it that then need another size, for codes of smaller or larger cells, are put into ``others``.
+        """
         left, top, right, bottom = region.box
         if any(_covers(code, region) for code in found):
             return
@@ -104,6 +114,7 @@ class Reader:
             fresh = [code for code in _codes(sights) if not _is_known(code, found)]
             yield from fresh
             if fresh:
+                others += [part for part in sights[-1].regions() if _differ(part.pitch, region.pitch)]
                 return
 
 
@@ -170,6 +181,10 @@ def _share_within(region: Region, other: Region) -> float:
     (a, b, c, d), (e, f, g, h) = region.box, other.box
     overlap = max(0.0, min(c, g) - max(a, e)) * max(0.0, min(d, h) - max(b, f))
     return overlap / max((c - a) * (d - b), 1e-9)
+
+
+def _differ(pitch: float, other: float) -> bool:
+    return max(pitch / other, other / pitch) > OTHER_PITCH
 
 
 def _covers(code: Code, region: Region) -> bool:
