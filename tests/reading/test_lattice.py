@@ -28,7 +28,7 @@ def is_exact(candidate: Candidate, seen: Seen) -> bool:
     away = np.linalg.norm(candidate.places - seen.places, axis=2)
     steps = [np.linalg.norm(np.diff(seen.places, axis=k), axis=2).min() for k in (0, 1)]
     # A false cell right on a true one's place cannot be told from it
-    right = (seen.source[candidate.cells] == number) | ((seen.source[candidate.cells] < 0) & (away < 0.4 * min(steps)))
+    right = (seen.source[candidate.cells] == number) | ((seen.source[candidate.cells] < 0) & (away < 0.5 * min(steps)))
     missed = np.isin(number, seen.source[seen.source >= 0]) & ~taken
     return bool(right[taken].all()) and missed.mean() < 0.05 and bool((away < 0.6 * max(steps)).all())
 

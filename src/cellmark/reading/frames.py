@@ -135,10 +135,12 @@ def _of_shape(sums: _Sums, symbol: Symbol, rows: int, cols: int) -> Iterator[Fra
     parity_r, parity_c = 1.0 - 2.0 * (tops % 2), 1.0 - 2.0 * (lefts % 2)
 
     def row(at: np.ndarray, table: np.ndarray) -> np.ndarray:
-        return table[at, lefts + cols] - table[at, lefts]
+        result: np.ndarray = table[at, lefts + cols] - table[at, lefts]
+        return result
 
     def col(at: np.ndarray, table: np.ndarray) -> np.ndarray:
-        return table[tops + rows, at] - table[tops, at]
+        result: np.ndarray = table[tops + rows, at] - table[tops, at]
+        return result
 
     bottoms, rights = tops + rows - 1, lefts + cols - 1
     # Agreement of each side with black, and with the timing pattern that begins with black at the first row or column

@@ -1,6 +1,7 @@
 """From one cell outwards: which cells are neighbours on one lattice, however bent it is."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,11 +14,12 @@ PRUNED = 3  # rings after which cells that do not fit are taken out again
 BRIDGE = 3  # cells in a row that may be missing
 FAINT = 0.2  # weight of a place that was only predicted, against that of a cell, for each step away from cells
 LARGEST = 170  # cells a side: more than the largest symbol has
+WINDOW = 1.8  # cells, standard deviation of the window of the regression
+PRIOR = 0.5  # cells, weight of the mean steps of the whole lattice against those near a place
 ROOM = 4  # rows and columns that are added at every side at a time
-_KERNEL = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
-_SHARES = np.array([[0.5, 1.0, 0.5], [1.0, 0.0, 1.0], [0.5, 1.0, 0.5]])  # of the places around a place
-_ROWWARDS = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [-1.0, -1.0, -1.0]])  # rows from there to here
-_COLWARDS = _ROWWARDS.T
+_AWAY = np.arange(-5.0, 6.0)  # from a place in the window to its middle: filters look from there
+_WINDOW = np.exp(-0.5 * (_AWAY / WINDOW) ** 2)
+_POWERS = [_WINDOW * _AWAY**power for power in range(3)]
 _ALL, _BEFORE, _AFTER = slice(None), slice(None, -1), slice(1, None)
 
 
@@ -68,7 +70,7 @@ def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndar
 class _Growth:
     """The lattice while it grows; its arrays always have two empty rows and columns at every side."""
 
-    def __init__(self, points: np.ndarray, tree: cKDTree | None, used: np.ndarray) -> None:
+    def __init__(self, points: np.ndarray, tree: Any, used: np.ndarray) -> None:
         self.points, self.tree = points, tree
         self.free = ~used
         self.places = np.zeros((9, 9, 2))
@@ -95,9 +97,9 @@ class _Growth:
     def fill(self, box: tuple[slice, slice]) -> None:
         """Predicts every place of ``box`` that is not known, from the known ones outwards."""
         while not np.isfinite(self.age[box]).all():
-            predicted, weight, _ = self.predict()
-            fresh = ~np.isfinite(self.age) & (weight > 0)
+            predicted, _, _ = self.predict()
             age = 1 + _least_around(self.age)
+            fresh = ~np.isfinite(self.age) & np.isfinite(age)
             self.places[fresh], self.age[fresh] = predicted[fresh], age[fresh]
 
     def take(self, allowed: np.ndarray) -> None:
@@ -119,7 +121,7 @@ class _Growth:
         predicted, weight, pitch = self.predict()
         if pruned:
             self._take_out(predicted, weight, pitch)
-        open_places = (self.cells < 0) & (weight > 0)
+        open_places = (self.cells < 0) & np.isfinite(_least_around(self.age))
         rows, cols = np.nonzero(open_places)
         if not len(rows):
             return
@@ -135,42 +137,48 @@ class _Growth:
         self.places[rows, cols], self.age[rows, cols] = target[bridged], age[bridged]
 
     def predict(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where every place lies according to the eight places around it, but not to itself.
+        """Where every place lies according to the places around it, but not to itself.
+
+        Local linear regression: around each place, ``x = a + b r + c q`` is fitted to the places within a Gaussian
+        window, with r and q the rows and columns from it. The mean steps of the whole lattice count as much as
+        ``PRIOR`` cells, so that a few cells in line are no problem.
 
         Returns:
             Places (rows, cols, 2), the weight of what they rest on (0: nothing), and the cell pitch there.
         """
-        weight = np.where(np.isfinite(self.age), FAINT ** np.minimum(self.age, 9), 0.0)
-        held = np.dstack([self.places * weight[..., None], weight])
-        down, right = self._steps(weight)
-        moment = _filtered(held, _SHARES)
-        moment[..., :2] += _filtered(down * weight[..., None], _SHARES * _ROWWARDS)
-        moment[..., :2] += _filtered(right * weight[..., None], _SHARES * _COLWARDS)
-        total = moment[..., 2]
-        predicted = moment[..., :2] / np.maximum(total, 1e-12)[..., None]
+        weight = self.weights()
+        mean_down, mean_right = self._mean_steps(weight)
+        held = np.dstack([weight, self.places * weight[..., None]])
+        one, row, col = (_moment(held, *powers) for powers in ((0, 0), (1, 0), (0, 1)))
+        rr, rc, cc = (_moment(weight, *powers) for powers in ((2, 0), (1, 1), (0, 2)))
+        one -= held  # not to itself; the middle of the window has the weight 1
+        s, tr, tc = one[..., 0], row[..., 0], col[..., 0]
+        total = np.maximum(s, 1e-9)
+        # Centred on the mean of the window, the regression has two unknowns left
+        mr, mc = tr / total, tc / total
+        vrr, vrc, vcc = rr - tr * mr + PRIOR, rc - tr * mc, cc - tc * mc + PRIOR
+        mean = one[..., 1:] / total[..., None]
+        ur = row[..., 1:] - mean * tr[..., None] + PRIOR * mean_down
+        uc = col[..., 1:] - mean * tc[..., None] + PRIOR * mean_right
+        determinant = (vrr * vcc - vrc * vrc)[..., None]
+        down = (ur * vcc[..., None] - uc * vrc[..., None]) / determinant
+        right = (uc * vrr[..., None] - ur * vrc[..., None]) / determinant
+        predicted = mean - down * mr[..., None] - right * mc[..., None]
         shortest = np.minimum((right * right).sum(axis=2), (down * down).sum(axis=2))
-        return predicted, np.where(total > 1e-9, total, 0.0), np.sqrt(shortest)
+        return predicted, np.where(s > 1e-6, s, 0.0), np.sqrt(shortest)
 
-    def _steps(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The smoothed steps to the next row and to the next column, (rows, cols, 2) each.
+    def weights(self) -> np.ndarray:
+        """What every place counts: cells fully, places that were only predicted less and less."""
+        return np.where(np.isfinite(self.age), FAINT ** np.minimum(self.age, 9), 0.0)
 
-        Far from all cells, the mean of all steps.
-        """
-        sums = np.zeros((*weight.shape, 6))
-        for axis, part in ((0, slice(0, 3)), (1, slice(3, 6))):
-            one, other = ((_BEFORE, _ALL), (_AFTER, _ALL)) if axis == 0 else ((_ALL, _BEFORE), (_ALL, _AFTER))
+    def _mean_steps(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The mean step to the next row, and to the next column."""
+        means = []
+        for one, other in (((_BEFORE, _ALL), (_AFTER, _ALL)), ((_ALL, _BEFORE), (_ALL, _AFTER))):
             both = weight[one] * weight[other]
-            step = np.dstack([(self.places[other] - self.places[one]) * both[..., None], both])
-            sums[(*one, part)] += step  # a step lies between two places: it counts for each
-            sums[(*other, part)] += step
-        smooth = cv2.sepFilter2D(sums, -1, _KERNEL, _KERNEL, borderType=cv2.BORDER_CONSTANT)
-        mean = sums.reshape(-1, 6).sum(axis=0)
-        result = []
-        for first in (0, 3):
-            share = smooth[..., first + 2, None]
-            overall = mean[first : first + 2] / max(float(mean[first + 2]), 1e-12)
-            result.append(np.where(share > 1e-6, smooth[..., first : first + 2] / np.maximum(share, 1e-12), overall))
-        return result[0], result[1]
+            step = (self.places[other] - self.places[one]) * both[..., None]
+            means.append(step.reshape(-1, 2).sum(axis=0) / max(float(both.sum()), 1e-12))
+        return means[0], means[1]
 
     def _make_room(self) -> None:
         known = np.isfinite(self.age)
@@ -252,9 +260,9 @@ def _least_around(values: np.ndarray) -> np.ndarray:
     return cv2.erode(values, np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT, borderValue=float("inf"))
 
 
-def _filtered(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Sum of the eight values around each place, weighted by ``kernel``; nothing beyond the rim."""
-    return cv2.filter2D(values, -1, kernel, borderType=cv2.BORDER_CONSTANT)
+def _moment(values: np.ndarray, rows: int, cols: int) -> np.ndarray:
+    """Sum over the window around each place of values times powers of the rows and columns from it."""
+    return cv2.sepFilter2D(values, -1, _POWERS[cols], _POWERS[rows], borderType=cv2.BORDER_CONSTANT)
 
 
 def _nearest_only(index: np.ndarray, distance: np.ndarray, taken: np.ndarray) -> np.ndarray:

@@ -73,7 +73,8 @@ def _agreement(a: np.ndarray, b: np.ndarray, index: np.ndarray, sound: np.ndarra
     def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         there = other[index]
         here = one[:, None]
-        return np.minimum(np.linalg.norm(here - there, axis=2), np.linalg.norm(here + there, axis=2))
+        result: np.ndarray = np.minimum(np.linalg.norm(here - there, axis=2), np.linalg.norm(here + there, axis=2))
+        return result
 
     difference = np.minimum(apart(a, a) + apart(b, b), apart(a, b) + apart(b, a)) / np.maximum(length, 1e-9)[:, None]
     result: np.ndarray = ((difference < ALIKE) & sound[index]).sum(axis=1)

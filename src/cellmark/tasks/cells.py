@@ -66,7 +66,7 @@ class CellTask(L.LightningModule):
         """
         super().__init__()
         if channels_last:
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = network.to(memory_format=torch.channels_last)
         self.network, self.codec, self.classes, self.loss = network, codec, list(classes), loss
         self.optimizer, self.scheduler, self.recipe = optimizer, scheduler, recipe
         self.monitor, self.mode = monitor, mode
