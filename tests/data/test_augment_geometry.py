@@ -89,7 +89,7 @@ def sizes_of(name):
 
 
 def test_every_preset_that_moves_is_measured():
-    assert {name.split("-")[0] for name in MOVEMENTS} == {"basic", "report", "strong", "warped"}
+    assert {name.split("-")[0] for name in MOVEMENTS} == {"basic", "reader", "report", "strong", "warped"}
     kinds = {name.split("-")[2] for name in MOVEMENTS if "Warp" in name}
     straight = {"Rotation", "Scale", "Shift", "Perspective"}
     assert kinds == {"all", *straight, "Elastic", "Stretch", "Curvature", "Crumpling", "SmoothField"}
@@ -111,7 +111,7 @@ def test_blobs_lie_at_their_points_and_keep_their_labels(name):
                     worst = max(worst, np.linalg.norm(seen - point))
                     assert label_seen(result.image, point) == label
                     measured += 1
-    assert measured > 100
+    assert measured > 50
     assert worst < 0.1, worst
 
 

@@ -12,7 +12,7 @@ from cellmark.data.generate.layout import arrange
 from cellmark.data.generate.optics import padded_border
 from cellmark.data.generate.recipes import RECIPES
 from cellmark.data.generate.rendered import LEAST_CONTRAST, LUMINANCE, colours
-from cellmark.data.generate.scenes import ALL_CONDITIONS, CONDITIONS, NO_CODE, Drawing, draw
+from cellmark.data.generate.scenes import ALL_CONDITIONS, CONDITIONS, MIXED, NO_CODE, Drawing, draw
 from cellmark.data.generate.symbols import VERSIONS, Version, draw_symbol, draw_version
 from cellmark.data.records import BLACK, NOT_LABELLED, WHITE
 from cellmark.errors import CellmarkError
@@ -145,7 +145,7 @@ def test_clean_pictures_of_the_reader_are_read(condition: str) -> None:
 
 def test_the_first_six_conditions_are_those_of_the_report() -> None:
     assert [name[:2] for name in CONDITIONS] == ["1_", "2_", "3_", "4_", "5_", "6_"]
-    assert (NO_CODE, *RECIPES) == ALL_CONDITIONS
+    assert (NO_CODE, *RECIPES, MIXED) == ALL_CONDITIONS
 
 
 def test_pictures_without_a_code_hold_none() -> None:
