@@ -108,12 +108,16 @@ class _Growth:
         rows, cols = np.nonzero((self.cells < 0) & allowed)
         if not len(rows):
             return
-        target = predicted[rows, cols]
+        self.places[rows, cols] = predicted[rows, cols]
+        self._match(rows, cols, predicted[rows, cols], NEAR * pitch[rows, cols])
+
+    def _match(self, rows: np.ndarray, cols: np.ndarray, target: np.ndarray, reach: np.ndarray) -> np.ndarray:
+        """Gives places the free cells that lie within ``reach`` of their targets; bool, which places got one."""
         distance, index = self.tree.query(target)
-        taken = (distance < NEAR * pitch[rows, cols]) & self.free[index]
+        taken: np.ndarray = (distance < reach) & self.free[index]
         taken &= _nearest_only(index, distance, taken)
-        self.places[rows, cols] = target
         self._set(rows[taken], cols[taken], index[taken])
+        return taken
 
     def ring(self, pruned: bool) -> None:
         """Predicts all places next to the lattice, and takes the cells that lie there; see ``prune``."""
@@ -125,11 +129,8 @@ class _Growth:
         rows, cols = np.nonzero(open_places)
         if not len(rows):
             return
-        target, reach = predicted[rows, cols], NEAR * pitch[rows, cols]
-        distance, index = self.tree.query(target)
-        taken = (distance < reach) & self.free[index]
-        taken &= _nearest_only(index, distance, taken)
-        self._set(rows[taken], cols[taken], index[taken])
+        target = predicted[rows, cols]
+        taken = self._match(rows, cols, target, NEAR * pitch[rows, cols])
         rows, cols, target = rows[~taken], cols[~taken], target[~taken]
         age = 1 + _least_around(self.age)[rows, cols]
         bridged = age <= BRIDGE
