@@ -9,6 +9,8 @@ from scipy.spatial import cKDTree
 
 NEAR = 0.36  # how far from its predicted place a cell may be, in cell pitches
 OUTLIER = 0.33  # how far from the middle of its neighbours' predictions a cell may be in the end
+STRAY = 3.5  # times as far from there as the middle one of all cells: a stray, if that is within ...
+STRICT = 0.15, OUTLIER  # ... these, in cell pitches
 SETTLED = 3  # turns of taking out and taking
 PRUNED = 3  # rings after which cells that do not fit are taken out again
 BRIDGE = 3  # cells in a row that may be missing
@@ -190,13 +192,20 @@ class _Growth:
             self.cells = np.pad(self.cells, pad, constant_values=-1)
             self.age = np.pad(self.age, pad, constant_values=np.inf)
 
-    def prune(self) -> None:
-        """Takes out cells that lie aside of where their neighbours have them, or that have hardly any."""
-        self._take_out(*self.predict())
+    def prune(self, strict: bool = False) -> None:
+        """Takes out cells that lie aside of where their neighbours have them, or that have hardly any.
 
-    def _take_out(self, predicted: np.ndarray, weight: np.ndarray, pitch: np.ndarray) -> None:
-        away = self.places - predicted
-        wrong = (self.cells >= 0) & (((away * away).sum(axis=2) > (OUTLIER * pitch) ** 2) | (weight < 1.0))
+        Args:
+            strict: takes also those out that lie further aside than cells of this lattice do.
+        """
+        self._take_out(*self.predict(), strict=strict)
+
+    def _take_out(self, predicted: np.ndarray, weight: np.ndarray, pitch: np.ndarray, strict: bool = False) -> None:
+        away = np.linalg.norm(self.places - predicted, axis=2) / np.maximum(pitch, 1e-9)
+        seen, limit = self.cells >= 0, OUTLIER
+        if strict and seen.any():
+            limit = float(np.clip(STRAY * np.median(away[seen]), *STRICT))
+        wrong = seen & ((away > limit) | (weight < 1.0))
         self.free[self.cells[wrong]] = True
         self.cells[wrong] = -1
         self.places[wrong], self.age[wrong] = predicted[wrong], 1
@@ -243,6 +252,7 @@ def settle(grid: Grid, points: np.ndarray, tree: cKDTree, rows: tuple[int, int],
     for _ in range(SETTLED):
         growth.prune()
         growth.take(inside)
+    growth.prune(strict=True)
     return Grid(growth.places[box], growth.cells[box])
 
 
