@@ -1,7 +1,8 @@
 """From one cell outwards: which cells are neighbours on one lattice, however bent it is."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,15 +14,16 @@ STRAY = 3.5  # times as far from there as the middle one of all cells: a stray, 
 STRICT = 0.15, OUTLIER  # ... these, in cell pitches
 SETTLED = 3  # turns of taking out and taking
 PRUNED = 3  # rings after which cells that do not fit are taken out again
+FURTHER = 0.5  # of NEAR for a cell beyond the next ring; the first rings take none
 BRIDGE = 3  # cells in a row that may be missing
 FAINT = 0.2  # weight of a place that was only predicted, against that of a cell, for each step away from cells
 LARGEST = 170  # cells a side: more than the largest symbol has
 WINDOW = 1.8  # cells, standard deviation of the window of the regression
+REACH = 5  # cells to every side, where the window ends
 PRIOR = 0.5  # cells, weight of the mean steps of the whole lattice against those near a place
 ROOM = 4  # rows and columns that are added at every side at a time
-_AWAY = np.arange(-5.0, 6.0)  # from a place in the window to its middle: filters look from there
-_WINDOW = np.exp(-0.5 * (_AWAY / WINDOW) ** 2)
-_POWERS = [_WINDOW * _AWAY**power for power in range(3)]
+UNKNOWN = 10  # the age of a place that is not even predicted
+_WEIGHT = np.append(FAINT ** np.arange(float(UNKNOWN)), 0.0)  # what a place of some age counts in a prediction
 _ALL, _BEFORE, _AFTER = slice(None), slice(None, -1), slice(1, None)
 
 
@@ -60,13 +62,23 @@ def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndar
     growth = _Growth(points, tree, used)
     growth.plant(seed)
     quiet = rings = most = 0
-    while quiet <= BRIDGE and max(growth.places.shape[:2]) < LARGEST:
+    while quiet <= BRIDGE and max(growth.cells.shape) < LARGEST:
         rings += 1
-        growth.ring(pruned=rings % PRUNED == 0)
+        if rings % PRUNED == 0:
+            growth.prune()
+        growth.ring(further=rings > PRUNED)
         seen = int((growth.cells >= 0).sum())
         quiet, most = (0, seen) if seen > most else (quiet + 1, most)
     growth.prune()
     return growth.grid()
+
+
+class _Predicted(NamedTuple):
+    """Places (N, 2), the weight (N,) of what they rest on, 0 for nothing, and the cell pitch (N,) there."""
+
+    places: np.ndarray
+    weight: np.ndarray
+    pitch: np.ndarray
 
 
 class _Growth:
@@ -77,18 +89,13 @@ class _Growth:
         self.free = ~used
         self.places = np.zeros((9, 9, 2))
         self.cells = np.full((9, 9), -1)
-        self.age = np.full((9, 9), np.inf)  # steps to the nearest seen cell; inf: not even predicted
+        self.age = np.full((9, 9), UNKNOWN, np.uint8)  # steps to the nearest seen cell
+        self.steps = np.zeros((2, 2))  # to the next row and to the next column: their means over the lattice
 
     def plant(self, seed: tuple[int, np.ndarray, np.ndarray]) -> None:
         cell, right, down = seed
-        for row, col, index in (
-            (4, 4, cell),
-            (4, 5, right[0]),
-            (4, 3, right[1]),
-            (5, 4, down[0]),
-            (3, 4, down[1]),
-        ):
-            self._set(np.array([row]), np.array([col]), np.array([index]))
+        self._set(np.array([4, 4, 4, 5, 3]), np.array([4, 5, 3, 4, 4]), np.array([cell, *right, *down]))
+        self.measure()
 
     def _set(self, rows: np.ndarray, cols: np.ndarray, index: np.ndarray) -> None:
         self.places[rows, cols] = self.points[index]
@@ -98,99 +105,84 @@ class _Growth:
 
     def fill(self, box: tuple[slice, slice]) -> None:
         """Predicts every place of ``box`` that is not known, from the known ones outwards."""
-        while not np.isfinite(self.age[box]).all():
-            predicted, _, _ = self.predict()
-            age = 1 + _least_around(self.age)
-            fresh = ~np.isfinite(self.age) & np.isfinite(age)
-            self.places[fresh], self.age[fresh] = predicted[fresh], age[fresh]
+        while (self.age[box] == UNKNOWN).any():
+            age = _around(self.age)
+            rows, cols = np.nonzero((self.age == UNKNOWN) & (age < UNKNOWN))
+            self.places[rows, cols] = self.predict(rows, cols).places
+            self.age[rows, cols] = age[rows, cols]
 
     def take(self, allowed: np.ndarray) -> None:
         """Predicts all allowed places without a cell anew; those take the cell that lies there."""
-        predicted, _, pitch = self.predict()
         rows, cols = np.nonzero((self.cells < 0) & allowed)
-        if not len(rows):
-            return
-        self.places[rows, cols] = predicted[rows, cols]
-        self._match(rows, cols, predicted[rows, cols], NEAR * pitch[rows, cols])
+        if len(rows):
+            predicted = self.predict(rows, cols)
+            self.places[rows, cols] = predicted.places
+            self._match(rows, cols, predicted.places, NEAR * predicted.pitch)
+
+    def ring(self, further: bool) -> None:
+        """Predicts all places next to the lattice, and takes the cells that lie there.
+
+        Args:
+            further: also the places next to those, for cells very close to their prediction.
+        """
+        self._make_room()
+        age = _around(self.age)
+        rim = _around(age) if further else age
+        rows, cols = np.nonzero((self.cells < 0) & (rim < UNKNOWN))
+        predicted = self.predict(rows, cols)
+        age = age[rows, cols]
+        reach = NEAR * np.where(age < UNKNOWN, 1.0, FURTHER) * predicted.pitch
+        bridged = ~self._match(rows, cols, predicted.places, reach) & (age <= BRIDGE)
+        rows, cols = rows[bridged], cols[bridged]
+        self.places[rows, cols], self.age[rows, cols] = predicted.places[bridged], age[bridged]
 
     def _match(self, rows: np.ndarray, cols: np.ndarray, target: np.ndarray, reach: np.ndarray) -> np.ndarray:
         """Gives places the free cells that lie within ``reach`` of their targets; bool, which places got one."""
         distance, index = self.tree.query(target)
         taken: np.ndarray = (distance < reach) & self.free[index]
-        taken &= _nearest_only(index, distance, taken)
+        taken[taken] = _nearest_only(index[taken], distance[taken])
         self._set(rows[taken], cols[taken], index[taken])
         return taken
 
-    def ring(self, pruned: bool) -> None:
-        """Predicts all places next to the lattice, and takes the cells that lie there; see ``prune``."""
-        self._make_room()
-        predicted, weight, pitch = self.predict()
-        if pruned:
-            self._take_out(predicted, weight, pitch)
-        open_places = (self.cells < 0) & np.isfinite(_least_around(self.age))
-        rows, cols = np.nonzero(open_places)
-        if not len(rows):
-            return
-        target = predicted[rows, cols]
-        taken = self._match(rows, cols, target, NEAR * pitch[rows, cols])
-        rows, cols, target = rows[~taken], cols[~taken], target[~taken]
-        age = 1 + _least_around(self.age)[rows, cols]
-        bridged = age <= BRIDGE
-        rows, cols = rows[bridged], cols[bridged]
-        self.places[rows, cols], self.age[rows, cols] = target[bridged], age[bridged]
-
-    def predict(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where every place lies according to the places around it, but not to itself.
+    def predict(self, rows: np.ndarray, cols: np.ndarray) -> _Predicted:
+        """Where places lie according to the places around them, but not to themselves.
 
         Local linear regression: around each place, ``x = a + b r + c q`` is fitted to the places within a Gaussian
         window, with r and q the rows and columns from it. The mean steps of the whole lattice count as much as
         ``PRIOR`` cells, so that a few cells in line are no problem.
-
-        Returns:
-            Places (rows, cols, 2), the weight of what they rest on (0: nothing), and the cell pitch there.
         """
-        weight = self.weights()
-        mean_down, mean_right = self._mean_steps(weight)
-        held = np.dstack([weight, self.places * weight[..., None]])
-        one, row, col = (_moment(held, *powers) for powers in ((0, 0), (1, 0), (0, 1)))
-        rr, rc, cc = (_moment(weight, *powers) for powers in ((2, 0), (1, 1), (0, 2)))
-        one -= held  # not to itself; the middle of the window has the weight 1
-        s, tr, tc = one[..., 0], row[..., 0], col[..., 0]
-        total = np.maximum(s, 1e-9)
+        held = np.empty((3, *self.age.shape))
+        held[0] = _WEIGHT[self.age]
+        np.multiply(self.places.transpose(2, 0, 1), held[0], out=held[1:])
+        one, row, col, (rr, rc, cc) = _moments(held, rows, cols)
+        one -= held[:, rows, cols]  # not to itself; the middle of the window has the weight 1
+        total = np.maximum(one[0], 1e-9)
         # Centred on the mean of the window, the regression has two unknowns left
-        mr, mc = tr / total, tc / total
-        vrr, vrc, vcc = rr - tr * mr + PRIOR, rc - tr * mc, cc - tc * mc + PRIOR
-        mean = one[..., 1:] / total[..., None]
-        ur = row[..., 1:] - mean * tr[..., None] + PRIOR * mean_down
-        uc = col[..., 1:] - mean * tc[..., None] + PRIOR * mean_right
-        determinant = (vrr * vcc - vrc * vrc)[..., None]
-        down = (ur * vcc[..., None] - uc * vrc[..., None]) / determinant
-        right = (uc * vrr[..., None] - ur * vrc[..., None]) / determinant
-        predicted = mean - down * mr[..., None] - right * mc[..., None]
-        shortest = np.minimum((right * right).sum(axis=2), (down * down).sum(axis=2))
-        return predicted, np.where(s > 1e-6, s, 0.0), np.sqrt(shortest)
+        mean, mr, mc = one[1:] / total, row[0] / total, col[0] / total
+        vrr, vrc, vcc = rr - row[0] * mr + PRIOR, rc - row[0] * mc, cc - col[0] * mc + PRIOR
+        prior = PRIOR * self.steps[..., None]
+        ur, uc = row[1:] - mean * row[0] + prior[0], col[1:] - mean * col[0] + prior[1]
+        determinant = vrr * vcc - vrc * vrc
+        down, right = (ur * vcc - uc * vrc) / determinant, (uc * vrr - ur * vrc) / determinant
+        shortest = np.minimum((right * right).sum(axis=0), (down * down).sum(axis=0))
+        return _Predicted((mean - down * mr - right * mc).T, one[0], np.sqrt(shortest))
 
-    def weights(self) -> np.ndarray:
-        """What every place counts: cells fully, places that were only predicted less and less."""
-        return np.where(np.isfinite(self.age), FAINT ** np.minimum(self.age, 9), 0.0)
-
-    def _mean_steps(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The mean step to the next row, and to the next column."""
-        means = []
-        for one, other in (((_BEFORE, _ALL), (_AFTER, _ALL)), ((_ALL, _BEFORE), (_ALL, _AFTER))):
+    def measure(self) -> None:
+        """Measures the mean step to the next row, and to the next column."""
+        weight = _WEIGHT[self.age]
+        for axis, (one, other) in enumerate((((_BEFORE, _ALL), (_AFTER, _ALL)), ((_ALL, _BEFORE), (_ALL, _AFTER)))):
             both = weight[one] * weight[other]
-            step = (self.places[other] - self.places[one]) * both[..., None]
-            means.append(step.reshape(-1, 2).sum(axis=0) / max(float(both.sum()), 1e-12))
-        return means[0], means[1]
+            step = np.tensordot(both, self.places[other] - self.places[one], 2)
+            self.steps[axis] = step / max(float(both.sum()), 1e-12)
 
     def _make_room(self) -> None:
-        known = np.isfinite(self.age)
-        inner = known[2:-2, 2:-2]
-        if int(inner.sum()) < int(known.sum()):
+        rows, cols = np.nonzero(self.age < UNKNOWN)
+        height, width = self.age.shape
+        if min(rows.min(), cols.min()) < 2 or rows.max() >= height - 2 or cols.max() >= width - 2:
             pad = [(ROOM, ROOM), (ROOM, ROOM)]
             self.places = np.pad(self.places, [*pad, (0, 0)])
             self.cells = np.pad(self.cells, pad, constant_values=-1)
-            self.age = np.pad(self.age, pad, constant_values=np.inf)
+            self.age = np.pad(self.age, pad, constant_values=UNKNOWN)
 
     def prune(self, strict: bool = False) -> None:
         """Takes out cells that lie aside of where their neighbours have them, or that have hardly any.
@@ -198,20 +190,21 @@ class _Growth:
         Args:
             strict: takes also those out that lie further aside than cells of this lattice do.
         """
-        self._take_out(*self.predict(), strict=strict)
-
-    def _take_out(self, predicted: np.ndarray, weight: np.ndarray, pitch: np.ndarray, strict: bool = False) -> None:
-        away = np.linalg.norm(self.places - predicted, axis=2) / np.maximum(pitch, 1e-9)
-        seen, limit = self.cells >= 0, OUTLIER
-        if strict and seen.any():
-            limit = float(np.clip(STRAY * np.median(away[seen]), *STRICT))
-        wrong = seen & ((away > limit) | (weight < 1.0))
-        self.free[self.cells[wrong]] = True
-        self.cells[wrong] = -1
-        self.places[wrong], self.age[wrong] = predicted[wrong], 1
+        rows, cols = np.nonzero(self.cells >= 0)
+        if not len(rows):
+            return
+        predicted = self.predict(rows, cols)
+        aside = np.linalg.norm(self.places[rows, cols] - predicted.places, axis=1) / predicted.pitch
+        limit = float(np.clip(STRAY * np.median(aside), *STRICT)) if strict else OUTLIER
+        wrong = (aside > limit) | (predicted.weight < 1.0)
+        rows, cols = rows[wrong], cols[wrong]
+        self.free[self.cells[rows, cols]] = True
+        self.cells[rows, cols], self.age[rows, cols] = -1, 1
+        self.places[rows, cols] = predicted.places[wrong]
+        self.measure()
 
     def grid(self) -> Grid:
-        places = np.where(np.isfinite(self.age)[..., None], self.places, np.nan)
+        places = np.where((self.age < UNKNOWN)[..., None], self.places, np.nan)
         seen = self.cells >= 0
         if not seen.any():
             return Grid(places[:0, :0], self.cells[:0, :0])
@@ -262,24 +255,51 @@ def _framed(grid: Grid, points: np.ndarray, tree: cKDTree | None, pad: int) -> _
     seen = np.pad(grid.seen, pad)
     growth.cells = np.pad(grid.cells, pad, constant_values=-1)
     growth.places = np.where(seen[..., None], np.pad(grid.places, [(pad, pad), (pad, pad), (0, 0)]), 0.0)
-    growth.age = np.where(seen, 0.0, np.inf)
+    growth.age = np.where(seen, 0, UNKNOWN).astype(np.uint8)
+    growth.measure()
     return growth
 
 
-def _least_around(values: np.ndarray) -> np.ndarray:
-    """Least of each value and the eight around it."""
-    return cv2.erode(values, np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT, borderValue=float("inf"))
+def _around(age: np.ndarray) -> np.ndarray:
+    """The age of a place that was predicted now: one more than the least around it; ``UNKNOWN`` far from all."""
+    least = cv2.erode(age, np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT, borderValue=UNKNOWN)
+    result: np.ndarray = np.where(least < UNKNOWN, np.minimum(least + 1, UNKNOWN - 1), UNKNOWN).astype(np.uint8)
+    return result
 
 
-def _moment(values: np.ndarray, rows: int, cols: int) -> np.ndarray:
-    """Sum over the window around each place of values times powers of the rows and columns from it."""
-    return cv2.sepFilter2D(values, -1, _POWERS[cols], _POWERS[rows], borderType=cv2.BORDER_CONSTANT)
+def _moments(
+    held: np.ndarray, rows: np.ndarray, cols: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sums over the window around places: of values times powers of the rows and columns from there.
+
+    Args:
+        held: (K, height, width) of values, the weights first.
+        rows: (N,) of the places.
+        cols: (N,) likewise.
+
+    Returns:
+        (K, N) sums of the values, of those times the rows, and times the columns; then (3, N) of the weights times
+        rows squared, rows times columns, and columns squared.
+    """
+    down, across = (_window(size) for size in held.shape[1:])
+    plain, once, twice = held @ across[0], held @ across[1], held[0] @ across[2]
+    down = down.swapaxes(1, 2)
+    second = [down[2] @ plain[0], down[1] @ once[0], down[0] @ twice]
+    at = slice(None), rows, cols
+    return (down[0] @ plain)[at], (down[1] @ plain)[at], (down[0] @ once)[at], np.stack(second)[at]
 
 
-def _nearest_only(index: np.ndarray, distance: np.ndarray, taken: np.ndarray) -> np.ndarray:
+@lru_cache(maxsize=256)
+def _window(size: int) -> np.ndarray:
+    """What each of ``size`` places in a line counts for each other, times powers 0, 1, 2 of the way: (3, of, for)."""
+    away = np.subtract.outer(np.arange(size), np.arange(size)).astype(float)
+    window = np.where(np.abs(away) <= REACH, np.exp(-0.5 * (away / WINDOW) ** 2), 0.0)
+    return np.stack([window, window * away, window * away**2])
+
+
+def _nearest_only(index: np.ndarray, distance: np.ndarray) -> np.ndarray:
     """Where several places want one cell, only the nearest gets it."""
-    order = np.lexsort((distance, ~taken))
-    _, first = np.unique(index[order], return_index=True)
+    order = np.lexsort((distance, index))
     result = np.zeros(len(index), bool)
-    result[order[first]] = True
+    result[order] = np.diff(index[order], prepend=-1) != 0
     return result

@@ -41,18 +41,19 @@ def find_seeds(points: np.ndarray, tree: cKDTree) -> Seeds:
     if count < 4:
         return none
     index = tree.query(points, k=count + 1)[1][:, 1:]
-    away = points[index] - points[:, None]
-    length = np.linalg.norm(away, axis=2)
+    place = points[:, 0] + 1j * points[:, 1]  # the plane as complex numbers: half as many operations
+    away = place[index] - place[:, None]
+    length = np.abs(away)
     m, n = np.triu_indices(count, 1)
     reach = (length[:, m] + length[:, n]) / 2
-    bent = np.linalg.norm(away[:, m] + away[:, n], axis=2) / np.maximum(reach, 1e-9)
+    bent = np.abs(away[:, m] + away[:, n]) / np.maximum(reach, 1e-9)
     cost = np.where(bent < STRAIGHT, reach, np.inf)
     rows = np.arange(len(points))
     first = cost.argmin(axis=1)
     a = away[rows, m[first]]
-    cross = np.abs(a[:, None, 0] * away[:, m, 1] - a[:, None, 1] * away[:, m, 0])
-    sine = cross / np.maximum(np.linalg.norm(a, axis=1)[:, None] * length[:, m], 1e-9)
-    other = np.where(sine > OPEN, cost, np.inf)
+    cross = np.abs((a.conj()[:, None] * away).imag)
+    sine = cross / np.maximum(np.abs(a)[:, None] * length, 1e-9)
+    other = np.where(sine[:, m] > OPEN, cost, np.inf)
     second = other.argmin(axis=1)
     # A pair far longer than the nearest neighbour means that cells between are missing
     longest = np.maximum(cost[rows, first], other[rows, second])
@@ -67,15 +68,21 @@ def find_seeds(points: np.ndarray, tree: cKDTree) -> Seeds:
 
 
 def _agreement(a: np.ndarray, b: np.ndarray, index: np.ndarray, sound: np.ndarray) -> np.ndarray:
-    """Number of neighbours (N,) with the same two directions, whatever their order and signs."""
-    length = np.linalg.norm(a, axis=1) + np.linalg.norm(b, axis=1)
+    """Number of neighbours (N,) with the same two directions, whatever their order and signs.
+
+    Args:
+        a: complex (N,) one direction at each cell.
+        b: complex (N,) the other one.
+        index: int (N, K) neighbours of each cell.
+        sound: bool (N,) cells that have directions.
+    """
 
     def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        there = other[index]
-        here = one[:, None]
-        result: np.ndarray = np.minimum(np.linalg.norm(here - there, axis=2), np.linalg.norm(here + there, axis=2))
+        here, there = one[:, None], other[index]
+        result: np.ndarray = np.minimum(np.abs(here - there), np.abs(here + there))
         return result
 
+    length = np.abs(a) + np.abs(b)
     difference = np.minimum(apart(a, a) + apart(b, b), apart(a, b) + apart(b, a)) / np.maximum(length, 1e-9)[:, None]
     result: np.ndarray = ((difference < ALIKE) & sound[index]).sum(axis=1)
     return result
