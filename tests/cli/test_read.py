@@ -186,7 +186,7 @@ def test_what_cannot_be_asked_is_told(folder, read, arguments, reason):
 def test_a_folder_of_overlays_only_is_told(folder, read):
     read("input=photos/a.png", "overlay=true", "output_dir=seen")
     status, lines, said = read("input=seen")
-    assert status == 1 and lines == [] and "seen: only pictures that earlier readings drew" in said
+    assert status == 1 and lines == [] and "seen: only pictures that earlier predictions or readings drew" in said
 
 
 def test_engines(folder, read, monkeypatch):

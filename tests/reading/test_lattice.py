@@ -39,9 +39,6 @@ def recovered(seen: Seen, tries: int = 12) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="97.3 % so far: small codes whose cells differ twofold in pitch, large dense ones"
-)
 def test_of_bent_and_damaged_lattices_99_percent_are_recovered_exactly():
     rng = np.random.default_rng(3)
     lost = []

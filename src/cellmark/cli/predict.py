@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import track
 
 from cellmark.cli.checks import flag, whole
+from cellmark.cli.inputs import DRAWN, find_images
 from cellmark.cli.printing import counted, print_line
-from cellmark.data.images import IMAGE_SUFFIXES, read_image
+from cellmark.data.images import read_image
 from cellmark.data.records import CATEGORY
 from cellmark.errors import CellmarkError
 from cellmark.files import write_image, write_json
@@ -21,33 +22,6 @@ from cellmark.viz.heatmap import blend_heatmaps
 from cellmark.viz.overlay import draw_cells
 
 RESULTS = "predictions.json"
-PICTURES = ("overlays", "heatmaps")
-
-
-def find_images(source: Path) -> list[Path]:
-    """The image ``source``, or all images below the folder ``source``, sorted.
-
-    Left out are hidden files and folders, and the pictures that earlier predictions drew.
-
-    Raises:
-        CellmarkError: there is nothing of that name, or no image below it.
-    """
-    if source.is_file():
-        return [source]
-    if not source.is_dir():
-        raise CellmarkError(f"{source}: no such file or folder")
-    drawn = [file.parent / kind for file in source.rglob(RESULTS) for kind in PICTURES]
-    found = [
-        path
-        for path in sorted(source.rglob("*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(source).parts)
-        and not any(path.is_relative_to(folder) for folder in drawn)
-    ]
-    if not found:
-        raise CellmarkError(f"{source}: no image in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    return found
 
 
 def coco_results(cells: Cells, visibility: np.ndarray, file_name: str, image_id: int) -> list[dict[str, Any]]:
@@ -124,7 +98,7 @@ def run(
     told = [counted(len(paths) - len(failed), "picture"), counted(len(results), "code"), counted(cells_found, "cell")]
     print_line(", ".join(told))
     print_line(f"predictions  {folder / RESULTS}")
-    for kind in [kind for kind, wanted in zip(PICTURES, (overlays, heatmaps), strict=True) if wanted]:
+    for kind in [kind for kind, wanted in zip(DRAWN[RESULTS], (overlays, heatmaps), strict=True) if wanted]:
         print_line(f"{kind:<11}  {folder / kind}")
     for reason in failed:
         print_line(f"not read: {reason}")

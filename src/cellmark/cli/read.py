@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from cellmark.cli.checks import flag, whole
-from cellmark.cli.predict import find_images
+from cellmark.cli.inputs import find_images
 from cellmark.data.image_headers import BrokenImageError
 from cellmark.data.images import IMAGE_SUFFIXES, decode_image, read_image
 from cellmark.data.problem_entries import well_formed
@@ -95,9 +95,7 @@ def pictures(source: str) -> list[Picture]:
         base = Path(commonpath([path.parent for path in paths]))
     else:
         base = Path(source) if Path(source).is_dir() else Path(source).parent
-        paths = [path for path in find_images(Path(source)) if not _is_drawn(path.relative_to(base), base)]
-        if not paths:
-            raise CellmarkError(f"{source}: only pictures that earlier readings drew")
+        paths = find_images(Path(source))
     return [_picture(path, path.relative_to(base)) for path in paths]
 
 
@@ -146,11 +144,6 @@ def _read(
 def _picture(path: Path, name: Path) -> Picture:
     """The suffix stays in the name of the overlay, so that those of a.jpg and a.png differ."""
     return Picture(str(path), lambda: read_image(path), name.parent / f"{name.name}.png")
-
-
-def _is_drawn(name: Path, base: Path) -> bool:
-    """Whether an image below the folder ``base`` is an overlay of an earlier reading."""
-    return any(parent.name == OVERLAYS and (base / parent.parent / LINES).is_file() for parent in name.parents)
 
 
 def _matches(pattern: str) -> list[Path]:

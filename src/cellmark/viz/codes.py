@@ -1,17 +1,15 @@
 """What was read, drawn over its picture: outline, cells and text of every code."""
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cellmark.coordinates import resize_points
 from cellmark.reading.code import Code
+from cellmark.viz.font import sans
 from cellmark.viz.overlay import draw_cells, enlargement
 
 OUTLINE = (30, 190, 80)
@@ -74,7 +72,7 @@ def _labelled(canvas: np.ndarray, texts: Sequence[str], outlines: Sequence[np.nd
     picture = Image.fromarray(canvas)
     draw = ImageDraw.Draw(picture)
     height, width = canvas.shape[:2]
-    font = _font(max(12, round(_FONT_SHARE * max(height, width))))
+    font = sans(max(12, round(_FONT_SHARE * max(height, width))))
     taken: list[Box] = []
     for text, outline in zip(texts, outlines, strict=True):
         shown, size = _fitted(draw, shortened(text), font, width)
@@ -117,9 +115,3 @@ def _write(draw: ImageDraw.ImageDraw, box: Box, text: str, font: ImageFont.FreeT
     draw.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), fill=_GROUND)
     margin = round(0.3 * font.size)
     draw.text((box.left + margin, box.top + margin // 2), text, fill=_INK, font=font)
-
-
-@cache
-def _font(pixels: int) -> ImageFont.FreeTypeFont:
-    """Matplotlib's own font: Pillow's knows no letter beyond ASCII."""
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), pixels)

@@ -1,13 +1,12 @@
 """Many pictures on one sheet."""
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from cellmark.viz.font import sans
 
 _PAPER, _INK, _TILE_GROUND = (255, 255, 255), (30, 30, 30), (225, 225, 225)
 _GAP = 8  # pixels between tiles and around them
@@ -62,15 +61,9 @@ def letterbox(image: np.ndarray, side: int) -> np.ndarray:
     return square
 
 
-@cache
-def _font(pixels: int) -> ImageFont.FreeTypeFont:
-    """Matplotlib's own font: Pillow's knows no letter beyond ASCII, and folders have names like "été"."""
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), pixels)
-
-
 def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, pixels: int, width: int) -> None:
     """Writes a line of text, its end replaced by dots where it is wider than ``width``."""
-    font = _font(pixels)
+    font = sans(pixels)
     text = " ".join(text.encode("utf-8", "replace").decode().split())
     shown = text
     while text and draw.textlength(shown, font=font) > width:
