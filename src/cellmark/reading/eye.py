@@ -14,6 +14,7 @@ from cellmark.tasks.checkpoint import Model
 
 PEAK = 0.12  # least height of a peak: the lattice sorts out false cells
 PRESENT = 0.4  # least probability of a code
+EMPTY = 0.1  # where its probability stays below that, also in the squares around, cells are none
 FLOOR = 0.05  # of both classes' maps: where neither rises, black is as likely as white
 ENLARGED = 10.0  # largest enlargement of a picture
 
@@ -106,6 +107,16 @@ def blackness(values: np.ndarray) -> np.ndarray:
     return result
 
 
+def _around(presence: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The highest probability (N,) of a code in the squares around points (N, 2) of the input."""
+    if not presence.size:  # an input too narrow for a square
+        return np.zeros(len(points))
+    highest = cv2.dilate(presence, np.ones((3, 3)))
+    x, y = (points / BIN).astype(int).clip(0, np.array(presence.shape[::-1]) - 1).T
+    result: np.ndarray = highest[y, x]
+    return result
+
+
 class Eye:
     """A network that is shown parts of pictures."""
 
@@ -154,17 +165,18 @@ class Eye:
             maps = self.network(batch.float() / 255)
             heatmap = maps["heatmap"].float().sigmoid()[:, self.order]
             (peaks,) = self.codec.decode(heatmap, self.network.stride)
-            presence, pitch = read_scale(maps["scale"], self.network.stride)
+            presence, pitch = (each[0].cpu().numpy() for each in read_scale(maps["scale"], self.network.stride))
         planes = heatmap[0].cpu().numpy()
         points = peaks.points.cpu().numpy().astype(float)
+        points = points[_around(presence, points) > EMPTY]
         x, y = np.moveaxis(((points + 0.5) / self.network.stride - 0.5).round().astype(int), -1, 0)
         values = planes[:, y.clip(0, planes.shape[1] - 1), x.clip(0, planes.shape[2] - 1)]
         return Sight(
             points=resize_points(points, (1 / scale[0], 1 / scale[1])) + np.asarray(origin),
             black=blackness(values),
             heatmap=planes,
-            presence=presence[0].cpu().numpy(),
-            pitch=pitch[0].cpu().numpy() / float(np.sqrt(scale[0] * scale[1])),
+            presence=presence,
+            pitch=pitch / float(np.sqrt(scale[0] * scale[1])),
             scale=scale,
             origin=origin,
             stride=self.network.stride,

@@ -1,5 +1,6 @@
 """From one cell outwards: which cells are neighbours on one lattice, however bent it is."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from scipy.spatial import cKDTree
 
 NEAR = 0.36  # how far from its predicted place a cell may be, in cell pitches
 OUTLIER = 0.33  # how far from the middle of its neighbours' predictions a cell may be in the end
+WILD = 0.18  # the middle one of all cells is further from there: no lattice; those that could be read had 0.07 to 0.16
 STRAY = 3.5  # times as far from there as the middle one of all cells: a stray, if that is within ...
 STRICT = 0.15, OUTLIER  # ... these, in cell pitches
 SETTLED = 3  # turns of taking out and taking
@@ -46,31 +48,33 @@ class Grid:
         return result
 
 
-def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndarray], used: np.ndarray) -> Grid:
+def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndarray], used: np.ndarray) -> Grid | None:
     """Grows a lattice from a seed, a ring of places at a time.
 
     Every place at the rim is predicted from the cells around it and the steps between them, and takes the cell that
     lies there. Where none does, the prediction itself serves for up to ``BRIDGE`` places, so that holes are crossed.
-    In the end, cells that disagree with their neighbours are taken out again.
+    Now and then, cells that disagree with their neighbours are taken out again.
 
     Args:
         points: (N, 2) centres of cells.
         tree: of the points.
         seed: a cell, its neighbours to both sides, and those above and below it.
         used: bool (N,) cells that belong to another lattice.
+
+    Returns:
+        The lattice; None where most cells lie as far aside of their neighbours' predictions as they do by chance.
     """
     growth = _Growth(points, tree, used)
     growth.plant(seed)
     quiet = rings = most = 0
     while quiet <= BRIDGE and max(growth.cells.shape) < LARGEST:
         rings += 1
-        if rings % PRUNED == 0:
-            growth.prune()
+        if rings % PRUNED == 0 and growth.prune() > WILD and rings > PRUNED:
+            return None
         growth.ring(further=rings > PRUNED)
         seen = int((growth.cells >= 0).sum())
         quiet, most = (0, seen) if seen > most else (quiet + 1, most)
-    growth.prune()
-    return growth.grid()
+    return None if growth.prune() > WILD else growth.grid()
 
 
 class _Predicted(NamedTuple):
@@ -184,24 +188,29 @@ class _Growth:
             self.cells = np.pad(self.cells, pad, constant_values=-1)
             self.age = np.pad(self.age, pad, constant_values=UNKNOWN)
 
-    def prune(self, strict: bool = False) -> None:
+    def prune(self, strict: bool = False) -> float:
         """Takes out cells that lie aside of where their neighbours have them, or that have hardly any.
 
         Args:
             strict: takes also those out that lie further aside than cells of this lattice do.
+
+        Returns:
+            How far aside the middle one of those that stay lies, in cell pitches; infinity where none stays.
         """
         rows, cols = np.nonzero(self.cells >= 0)
         if not len(rows):
-            return
+            return math.inf
         predicted = self.predict(rows, cols)
         aside = np.linalg.norm(self.places[rows, cols] - predicted.places, axis=1) / predicted.pitch
         limit = float(np.clip(STRAY * np.median(aside), *STRICT)) if strict else OUTLIER
         wrong = (aside > limit) | (predicted.weight < 1.0)
+        scatter = math.inf if wrong.all() else float(np.median(aside[~wrong]))
         rows, cols = rows[wrong], cols[wrong]
         self.free[self.cells[rows, cols]] = True
         self.cells[rows, cols], self.age[rows, cols] = -1, 1
         self.places[rows, cols] = predicted.places[wrong]
         self.measure()
+        return scatter
 
     def grid(self) -> Grid:
         places = np.where((self.age < UNKNOWN)[..., None], self.places, np.nan)

@@ -15,6 +15,7 @@ Sampler = Callable[[np.ndarray], np.ndarray]
 MARGIN = 3  # rows and columns beyond what was seen in which a border may lie
 LEAST_CELLS = 30  # seen cells without which there is no code: the smallest symbol has 80
 FRAMES = 8  # of a lattice that are tried
+FRUITLESS = 8  # seeds one after another that lead to no code: the others are worse
 SEEDS = 3  # from which the lattice of one part of the picture is grown
 
 
@@ -58,9 +59,10 @@ class Lattices:
         self.sample = sample or _unknown
         self.points, self.black = np.asarray(points, float), np.asarray(black, float)
         self.used = np.zeros(len(points), bool)
+        self.fruitless = 0
 
     def lattices(self) -> Iterator["Lattice"]:
-        """One lattice after another; ends when no seed is left.
+        """One lattice after another; ends when no seed is left, or when too many have led to nothing.
 
         After each, ``remove`` what was read; else other seeds of that part are tried, and then it is left alone.
         """
@@ -74,12 +76,17 @@ class Lattices:
                 continue
             grid = grow(self.points, tree, (int(cell), seeds.right[number], seeds.down[number]), self.used)
             tries[cell] += 1
-            tries[grid.cells[grid.seen]] += 1
-            if int(grid.seen.sum()) >= LEAST_CELLS:
-                yield Lattice(straighten(grid), self, tree)
+            self.fruitless += 1
+            if grid is not None:
+                tries[grid.cells[grid.seen]] += 1
+                if int(grid.seen.sum()) >= LEAST_CELLS:
+                    yield Lattice(straighten(grid), self, tree)
+            if self.fruitless == FRUITLESS:
+                return
 
     def remove(self, candidate: Candidate) -> None:
         """Takes the cells of a code out."""
+        self.fruitless = 0
         self.used[candidate.cells[candidate.cells >= 0]] = True
 
     def _taken(self, seeds: Seeds, number: int) -> bool:

@@ -23,7 +23,6 @@ PITCHES = (8.0, 6.0, 12.0)  # pixels of the input between cells, for closer look
 OTHER_PITCH = 1.4  # times as fine or coarse: cells that need another look
 LARGEST_LOOK = 1800 * 1800  # pixels of a closer look
 NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
-FRUITLESS = 6  # lattices one after another of which none is a code: the rest will not be one either
 LIKELIEST = 3  # candidates of a lattice for which doubtful codewords are given up
 MOST_REGIONS = 24  # parts of a picture that are looked at closely
 
@@ -121,21 +120,17 @@ class Reader:
 def _codes(sights: Sequence[Sight]) -> Iterator[Code]:
     """The codes whose cells the last of some sights shows; all of them say what is black."""
     sight = sights[-1]
-    cells, fruitless = Lattices(sight.points, sight.black, sight.sample), 0
+    cells = Lattices(sight.points, sight.black, sight.sample)
     for lattice in cells.lattices():
         # Giving up doubtful codewords costs time: only where no candidate fits without it, and for the likeliest
         tries = [(number, False) for number in range(len(lattice))]
         tries += [(number, True) for number in range(min(LIKELIEST, len(lattice)))]
-        fruitless += 1
         for number, erase in tries:
             code = _read(lattice[number], sights, erase)
             if code is not None:
                 cells.remove(lattice[number])
-                fruitless = 0
                 yield code
                 break
-        if fruitless == FRUITLESS:
-            return
 
 
 def _read(candidate: Candidate, sights: Sequence[Sight], erase: bool) -> Code | None:
