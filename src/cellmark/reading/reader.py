@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Literal, get_args
 
 import cv2
@@ -24,7 +25,7 @@ OTHER_PITCH = 1.4  # times as fine or coarse: cells that need another look
 LARGEST_LOOK = 1800 * 1800  # pixels of a closer look
 NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
 LIKELIEST = 3  # candidates of a lattice for which doubtful codewords are given up
-MOST_REGIONS = 24  # parts of a picture that are looked at closely
+FRUITLESS = 6  # parts of a picture, the likeliest first, that are looked at closely one after another without a code
 
 
 class Reader:
@@ -84,16 +85,19 @@ class Reader:
                     found.append(code)
                     yield code
             regions += sight.regions()
+        fruitless = 0
         for region in _distinct(regions):
+            if any(_covers(code, region) for code in found):
+                continue
             self._seen = True
-            others: list[Region] = []
-            for code in self._closely(eye, image, region, found, others):
-                found.append(code)
-                yield code
-            for other in others:
-                for code in self._closely(eye, image, other, found, []):
+            before, others = len(found), list[Region]()
+            for part in chain([region], others):  # those that the first look puts there
+                for code in self._closely(eye, image, part, found, others if part is region else []):
                     found.append(code)
                     yield code
+            fruitless = 0 if len(found) > before else fruitless + 1
+            if fruitless == FRUITLESS:
+                return
 
     def _closely(
         self, eye: Eye, image: np.ndarray, region: Region, found: Sequence[Code], others: list[Region]
@@ -103,8 +107,6 @@ class Reader:
         Parts of it that then need another size, for codes of smaller or larger cells, are put into ``others``.
         """
         left, top, right, bottom = region.box
-        if any(_covers(code, region) for code in found):
-            return
         sights: list[Sight] = []
         for pitch in PITCHES:
             zoom = min(pitch / region.pitch, ENLARGED)
@@ -113,7 +115,8 @@ class Reader:
             fresh = [code for code in _codes(sights) if not _is_known(code, found)]
             yield from fresh
             if fresh:
-                others += [part for part in sights[-1].regions() if _differ(part.pitch, region.pitch)]
+                parts = [part for part in sights[-1].regions() if _differ(part.pitch, region.pitch)]
+                others += [part for part in parts if not any(_covers(code, part) for code in (*found, *fresh))]
                 return
 
 
@@ -169,7 +172,7 @@ def _distinct(regions: list[Region]) -> list[Region]:
     for region in sorted(regions, key=lambda r: -r.score):
         if not any(_share_within(region, other) > 0.7 and region.pitch > 0.5 * other.pitch for other in kept):
             kept.append(region)
-    return kept[:MOST_REGIONS]
+    return kept
 
 
 def _share_within(region: Region, other: Region) -> float:
