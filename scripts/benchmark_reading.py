@@ -1,12 +1,16 @@
 """Reads the same pictures with zxing-cpp, libdmtx, our network alone, and both together, side by side.
 
-The pictures: a frozen synthetic set that no training may see, clutter without codes (any read there is wrong), and
-photographs. Every reader reads a picture before the next picture comes, always in the same order. A read is right when
-it is a payload of the picture; anything else that a reader prints is a wrong read. A code that the picture's edge cuts
-off counts like any other. libdmtx is told how many codes there are, ours only with --told; else it looks for more.
+The pictures: a frozen synthetic set that no training may see, clutter without codes (any read there is wrong), larger
+generated pictures, for the time that they take, and photographs. Every reader reads a picture before the next picture
+comes, always in the same order. A read is right when it is a payload of the picture; anything else that a reader prints
+is a wrong read. A code that the picture's edge cuts off counts like any other. libdmtx is told how many codes there
+are, ours only with --told; else it looks for more.
 """
 
 import argparse
+import hashlib
+import os
+import platform
 import shlex
 import signal
 import sys
@@ -15,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 
 import cellmark
@@ -23,15 +28,18 @@ from cellmark.data.generate.dataset import GENERATOR
 from cellmark.errors import CellmarkError
 from cellmark.files import new_folder, write_bytes, write_image, write_json
 from cellmark.progress import progress_bar
+from cellmark.reading.weights import DEFAULT
 from cellmark.runs.markdown import markdown_text
 from reading_benchmark import sheets, tables
+from reading_benchmark.large import large
 from reading_benchmark.measuring import Measurement, measure
-from reading_benchmark.pictures import SEED, SEVERITIES, SIZE, Picture, cluttered, photographs, synthetic
+from reading_benchmark.pictures import MEDIUM, SEED, SEVERITIES, SIZE, Picture, cluttered, photographs, synthetic
 from reading_benchmark.readers import NAMES, Subject, make
 
 WHOLE = 2000  # generated pictures of a full run
 IMAGES = 20  # of each condition and severity
 QUICK_IMAGES, QUICK_CLUTTER, QUICK_PHOTOS = 1, 16, 1  # of each condition and severity; in all; of each source
+LARGE_IMAGES = 4  # of 12 megapixels, for each size of code
 PHOTOS = Path("../shared/photos")
 
 
@@ -50,6 +58,10 @@ def main() -> None:
 def run(options: argparse.Namespace) -> bool:
     """Measures and writes; whether it came to the end."""
     torch.set_num_threads(options.threads)
+    cv2.setNumThreads(options.threads)
+    folder = options.output_dir or Path(time.strftime("outputs/benchmark_reading/%Y-%m-%d_%H-%M-%S"))
+    if folder.exists():
+        raise CellmarkError(f"{folder}: already there; name another --output-dir")
     names = [name for name in NAMES if _short(name) in options.readers]
     subjects = make(names, options.ckpt, options.device, told=options.told)
     notes = [f"{subject.name}: {subject.missing}" for subject in subjects if subject.missing]
@@ -64,7 +76,6 @@ def run(options: argparse.Namespace) -> bool:
         notes.append(f"interrupted: {len(found.outcomes)} of {len(pictures)} pictures were read")
         print_line(notes[-1])
     about = _about(options, subjects, found, time.perf_counter() - started)
-    folder = options.output_dir or Path(time.strftime("outputs/benchmark_reading/%Y-%m-%d_%H-%M-%S"))
     write(folder, about, notes, subjects, found)
     for section in tables.sections(found.outcomes):
         print_wide(tables.terminal(section, subjects))
@@ -80,9 +91,12 @@ def choose(options: argparse.Namespace) -> tuple[list[Picture], list[str]]:
     pictures = synthetic(images if options.images is None else options.images)
     clutter = options.clutter if options.clutter is not None else clutter
     pictures += cluttered(max(0, WHOLE - len(pictures)) if clutter is None else clutter)
+    number = options.large if options.large is not None else QUICK_IMAGES if options.quick else LARGE_IMAGES
+    pictures += synthetic(min(1, number), size=2 * SIZE, part=MEDIUM) + large(number)
     if not options.photos.is_dir():
         return pictures, [f"photographs are left out: no folder {options.photos}"]
-    return pictures + photographs(options.photos, most), []
+    shown, left_out = photographs(options.photos, most)
+    return pictures + shown, left_out
 
 
 def write(
@@ -131,6 +145,8 @@ def _about(
         "torch": torch.__version__,
         "threads": options.threads,
         "device": options.device,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "weights": hashlib.sha256((options.ckpt or DEFAULT).read_bytes()).hexdigest(),
         "told": options.told,
         "readers": {subject.name: subject.version or subject.missing for subject in subjects},
     }
@@ -145,8 +161,13 @@ def _arguments() -> argparse.ArgumentParser:
     arguments.add_argument("--told", action="store_true", help="tell ours how many codes there are, to stop there")
     arguments.add_argument("--images", type=_count, help=f"of each condition and severity; {IMAGES} by default")
     arguments.add_argument("--clutter", type=_count, help=f"without codes; by default {WHOLE} less the synthetic ones")
+    arguments.add_argument(
+        "--large",
+        type=_count,
+        help=f"of 12 megapixels for each size of code; {LARGE_IMAGES} by default; 0: none of 512, too",
+    )
     arguments.add_argument("--photos", type=Path, default=PHOTOS, help="folder with index.json; %(default)s by default")
-    arguments.add_argument("--threads", type=int, default=2, help="of torch; %(default)s by default")
+    arguments.add_argument("--threads", type=int, default=2, help="of torch and OpenCV; %(default)s by default")
     arguments.add_argument("--device", default="cpu", help="where the network runs; %(default)s by default")
     arguments.add_argument("--output-dir", type=Path, help="new folder; by default in outputs/benchmark_reading")
     return arguments

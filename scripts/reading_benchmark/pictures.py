@@ -1,7 +1,7 @@
 """The pictures that readers are measured on: a frozen synthetic set, clutter without codes, and photographs.
 
 No training may use the seed of the synthetic set. A picture depends on the seed, its condition, severity and number
-only: asking for more pictures leaves the others as they are.
+only, and on the version of the generator: asking for more pictures leaves the others as they are.
 """
 
 import hashlib
@@ -23,7 +23,8 @@ from cellmark.errors import CellmarkError
 SEED = 777  # of this set alone; training data has 11, 12 and 20
 SIZE = 256  # pixels, side of a synthetic picture
 SEVERITIES = (0.0, 0.5, 1.0, 1.5)
-SYNTHETIC, CLUTTER, PHOTOS = "synthetic", "clutter", "photos"
+UNKNOWN = "<unkown>"  # spelt like this: a payload that the source of a photograph does not know
+SYNTHETIC, CLUTTER, MEDIUM, LARGE, PHOTOS = "synthetic", "clutter", "medium", "large", "photos"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Picture:
     """A picture of the benchmark, made or read when it is needed.
 
     Attributes:
-        part: ``synthetic``, ``clutter`` or ``photos``.
+        part: ``synthetic``, ``clutter``, ``medium``, ``large`` or ``photos``.
         name: tells it from all others.
         group: condition, or source of the photograph.
         severity: None for photographs.
@@ -60,11 +61,11 @@ class Picture:
     load: Callable[[], Shown]
 
 
-def synthetic(images: int, seed: int = SEED, size: int = SIZE) -> list[Picture]:
+def synthetic(images: int, seed: int = SEED, size: int = SIZE, part: str = SYNTHETIC) -> list[Picture]:
     """So many pictures of each condition and severity; what is cut short holds all of them about alike."""
     return [
         Picture(
-            SYNTHETIC,
+            part,
             f"{condition} {severity:g} #{number}",
             condition,
             severity,
@@ -86,8 +87,10 @@ def cluttered(count: int, seed: int = SEED, size: int = SIZE) -> list[Picture]:
     return pictures
 
 
-def photographs(folder: Path, most: int | None = None) -> list[Picture]:
-    """The photographs that ``index.json`` in a folder lists, in its order.
+def photographs(folder: Path, most: int | None = None) -> tuple[list[Picture], list[str]]:
+    """The photographs that ``index.json`` in a folder lists, in its order, and what is said about those left out.
+
+    Where a payload is not known, no read could be called right or wrong.
 
     Args:
         folder: with the file; each entry has ``file``, ``texts`` and ``source``.
@@ -97,7 +100,7 @@ def photographs(folder: Path, most: int | None = None) -> list[Picture]:
         CellmarkError: the file lacks a key, or a file that it names is not there.
     """
     index = folder / "index.json"
-    pictures: list[Picture] = []
+    pictures, left_out = list[Picture](), list[str]()
     try:
         entries = [(folder / e["file"], str(e["source"]), tuple(map(str, e["texts"]))) for e in _entries(index)]
     except (KeyError, TypeError) as error:
@@ -105,10 +108,12 @@ def photographs(folder: Path, most: int | None = None) -> list[Picture]:
     for file, source, texts in entries:
         if not file.is_file():
             raise CellmarkError(f"{index}: no such file: {file}")
-        if most is None or sum(picture.group == source for picture in pictures) < most:
-            name = file.relative_to(folder).as_posix()
+        name = file.relative_to(folder).as_posix()
+        if UNKNOWN in texts:
+            left_out.append(f"{name} is left out: its payload is not known")
+        elif most is None or sum(picture.group == source for picture in pictures) < most:
             pictures.append(Picture(PHOTOS, name, source, None, partial(_photograph, file, texts)))
-    return pictures
+    return pictures, left_out
 
 
 class Fingerprint:

@@ -12,8 +12,9 @@ from types import ModuleType
 
 import numpy as np
 
-from cellmark.reading.classical import read_classical
+from cellmark.reading.classical import barcodes
 from cellmark.reading.reader import Reader
+from cellmark.reading.text import content
 from cellmark.reading.weights import load_default
 from cellmark.tasks.checkpoint import Model, load_checkpoint
 from reading_benchmark.scoring import Read
@@ -103,7 +104,7 @@ def _pylibdmtx() -> tuple[ModuleType, str]:
 
 def _zxing(image: np.ndarray, codes: int) -> list[Read]:
     del codes  # it looks for all
-    return [code.text for code in read_classical(image)]
+    return [content(barcode) for barcode in barcodes(image)]
 
 
 def _libdmtx(module: ModuleType, image: np.ndarray, codes: int) -> list[Read]:

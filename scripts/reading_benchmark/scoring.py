@@ -95,7 +95,7 @@ def _is_same_bytes(read: bytes, text: str) -> bool:
     at its first zero byte.
     """
     wanted = [bytes.fromhex(text.removeprefix(BINARY))] if text.startswith(BINARY) else _encoded(text)
-    return _bare(read) in [_bare(each.partition(b"\0")[0]) for each in wanted]
+    return bool(read) and _bare(read) in [_bare(each.partition(b"\0")[0]) for each in wanted]
 
 
 def _encoded(text: str) -> list[bytes]:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from cellmark.runs.markdown import markdown_table, markdown_text
 from reading_benchmark.measuring import Outcome, tally
-from reading_benchmark.pictures import CLUTTER, PHOTOS, SYNTHETIC
+from reading_benchmark.pictures import CLUTTER, LARGE, MEDIUM, PHOTOS, SYNTHETIC
 from reading_benchmark.readers import Subject
 from reading_benchmark.scoring import Tally
 
@@ -34,11 +34,15 @@ class Section:
 
 def sections(outcomes: Sequence[Outcome]) -> list[Section]:
     """The tables of a measurement; parts of it without any picture have none."""
-    parts = {part: [o for o in outcomes if o.picture.part == part] for part in (SYNTHETIC, CLUTTER, PHOTOS)}
+    parts = {
+        part: [o for o in outcomes if o.picture.part == part] for part in (SYNTHETIC, CLUTTER, MEDIUM, LARGE, PHOTOS)
+    }
     made = [
         _section("Synthetic, by severity", "severity", parts[SYNTHETIC], lambda o: f"{o.picture.severity:g}"),
         _section("Synthetic, by condition", "condition", parts[SYNTHETIC], lambda o: o.picture.group),
         _section("Pictures without a code", "clutter", parts[CLUTTER], None),
+        _section("512 x 512 pixels, by severity", "severity", parts[MEDIUM], lambda o: f"{o.picture.severity:g}"),
+        _section("12 megapixels, by side of the code", "code", parts[LARGE], lambda o: o.picture.group),
         _section("Photographs, by source", "source", parts[PHOTOS], lambda o: o.picture.group),
     ]
     return [section for section in made if section.groups]
@@ -128,7 +132,11 @@ def _cells(subject: Subject, found: Tally) -> list[str]:
         return [MISSING, NONE, NONE]
     rate = NONE if found.rate is None else f"{100 * found.rate:.1f} %"
     median, late = found.milliseconds(50), found.milliseconds(95)
-    return [rate, str(found.wrong), NONE if median is None or late is None else f"{median:.0f} / {late:.0f}"]
+    return [rate, str(found.wrong), NONE if median is None or late is None else f"{_ms(median)} / {_ms(late)}"]
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:.{0 if milliseconds >= 10 else 1}f}"
 
 
 def _figures(subject: Subject, found: Tally) -> dict[str, Any]:

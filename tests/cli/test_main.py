@@ -31,6 +31,14 @@ GROUPS = (
 CHECKOUT = Path(__file__).parents[2]
 
 
+def test_words_without_a_key_are_pictures_to_read():
+    assert cli.named_input(["a.jpg", "codes=1", "b c.jpg"]) == ["input=[a.jpg,'b c.jpg']", "codes=1"]
+    assert cli.named_input(["-"]) == ["input=-"] and cli.named_input(["input=a"]) == ["input=a"]
+    for option in ("--cfg", "-c", "--config-dir", "--package"):  # their value is no picture
+        assert cli.named_input([option, "job", "input=a.jpg"]) == [option, "job", "input=a.jpg"]
+    assert cli.named_input(["--cfg", "job", "a.jpg"]) == ["input=a.jpg", "--cfg", "job"]
+
+
 def composed(verb, *overrides):
     register_resolvers()
     GlobalHydra.instance().clear()

@@ -165,6 +165,15 @@ def test_overlays_are_written_when_asked_for(folder, read):
     assert everything(folder / "other/overlays") == ["a.png.png", "empty.png.png"]
 
 
+def test_pictures_of_one_name_in_several_folders_have_overlays_of_their_own(folder, read):
+    write_image(folder / "other/a.png", picture(["4"]))
+    sources = "photos/a.png,other/../other/a.png,photos/deeper,photos/a.png"  # the last one a second time
+    status, lines, _ = read(f"input=[{sources}]", "overlay=true", "output_dir=out")
+    assert status == 0 and [line["text"] for line in lines[:2]] == ["one", "4"] and len(lines) == 4
+    drawn = ["other/a.png.png", "photos/a.png.png", "photos/deeper/b.jpg.png"]
+    assert [name for name in everything(folder / "out/overlays") if name.endswith("png")] == drawn
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -1,5 +1,6 @@
 """A wheel installed somewhere else trains without the checkout."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from cellmark.files import write_image
+from tests.reading.drawn import picture
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -24,12 +28,13 @@ def call(*command: str, folder: Path, **environment: str) -> subprocess.Complete
 
 
 @pytest.mark.slow
-def test_a_wheel_trains_in_another_folder(tmp_path, plain_root):
+def test_a_wheel_trains_and_reads_in_another_folder(tmp_path, plain_root):
     call(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path), folder=CHECKOUT)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     assert (tmp_path / "site/cellmark/conf/train.yaml").is_file()
+    assert (tmp_path / "site/cellmark/reading/default/reader.safetensors").stat().st_size <= 10_000_000
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     code = "import sys, cellmark; assert cellmark.__file__.startswith(sys.argv.pop(1))"
@@ -38,5 +43,9 @@ def test_a_wheel_trains_in_another_folder(tmp_path, plain_root):
     overrides += ["backbone.widths=[8,8]", "backbone.blocks=[0,0]", "trainer.max_epochs=1"]
     site = str(tmp_path / "site")
     call(sys.executable, "-c", code, site, *overrides, folder=elsewhere, PYTHONPATH=site)
+    write_image(elsewhere / "code.png", picture(["one"]))
+    code = code.replace("main('train')", "main('read')")
+    read = call(sys.executable, "-c", code, site, "code.png", "engine=network", folder=elsewhere, PYTHONPATH=site)
+    assert json.loads(read.stdout)["text"] == "one"
     (summary,) = elsewhere.glob("outputs/train/cells/*/summary.json")
     assert summary.stat().st_size > 100

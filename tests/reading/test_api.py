@@ -48,7 +48,7 @@ def test_reading_stops_when_enough_is_read():
     image = picture(["one", "two"])
     assert sorted(code.text for code in cellmark.read(image, engine="classical")) == ["one", "two"]
     assert len(cellmark.read(image, engine="classical", codes=1)) == 1
-    with pytest.raises(CellmarkError, match="codes=0: at least 1 is needed"):
+    with pytest.raises(CellmarkError, match="codes=0: a whole number from 1 up"):
         cellmark.read(image, engine="classical", codes=0)
 
 

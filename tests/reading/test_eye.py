@@ -37,12 +37,27 @@ def test_cells_are_told_in_pixels_of_the_picture(zoom, classes):
     assert sight.origin == (0, 0) and sight.scale == (round(300 * zoom) / 300, round(220 * zoom) / 220)
 
 
+@pytest.mark.parametrize("zoom", [0.8, 1.0])
+def test_cells_count_only_where_a_code_may_be(zoom):
+    codes = drawn("here", (80, 100), 9.0, 10), drawn("not", (230, 110), 9.0, 40)
+    eye = eye_for(*codes)
+    whole = eye.network.forward
+
+    def half_blind(images):
+        maps = whole(images)
+        maps["scale"][:, 0, :, maps["scale"].shape[3] // 2 :] = -6
+        return maps
+
+    eye.network.forward = half_blind
+    agrees(eye.look(canvas(*SIZE), zoom), codes[0], within=0.15)
+
+
 @pytest.mark.parametrize("box", [(60.4, 40.2, 221.3, 190.0), (-30.0, -9.5, 240.0, 250.0), (70.0, 50.0, 310.0, 200.0)])
 @pytest.mark.parametrize("zoom", [0.8, 1.0, 2.3])
 def test_a_part_is_cut_out_and_told_in_pixels_of_the_whole(box, zoom):
     code = drawn("abc", (140.3, 120.8), 9.0, angle=-30)
     eye = eye_for(code)
-    sight = eye.look(canvas(*SIZE), zoom, Region(box, 9.0, 1.0))
+    sight = eye.look(canvas(*SIZE), zoom, Region(box, 9.0, 1.0, 1.0))
     agrees(sight, code, within=0.15)
     assert sight.origin == (max(0, int(box[0])), max(0, int(box[1])))
     high, wide = eye.network.looks[-1]
@@ -54,7 +69,7 @@ def test_a_part_is_cut_out_and_told_in_pixels_of_the_whole(box, zoom):
 def test_places_without_a_peak_are_looked_up(zoom):
     code = drawn("abc", (140.3, 108.8), 13.0, angle=20)
     hidden = np.random.default_rng(0).random(code.black.shape) < 0.2
-    sight = eye_for(replace(code, shown=~hidden)).look(canvas(*SIZE), zoom, Region((30, 0, 250, 218), 13.0, 1.0))
+    sight = eye_for(replace(code, shown=~hidden)).look(canvas(*SIZE), zoom, Region((30, 0, 250, 218), 13.0, 1.0, 1.0))
     seen = sight.sample(code.cells)
     assert seen.shape == code.black.shape
     assert (seen[~hidden & code.black] > 0.8).all() and (seen[~hidden & ~code.black] < 0.2).all()
@@ -84,7 +99,7 @@ def test_regions_hold_the_codes_and_their_pitch(zoom):
 def test_regions_within_a_part_are_told_in_pixels_of_the_whole(zoom):
     code, other = drawn("abc", (250, 160), 9.0, angle=30), drawn("xyz", (70, 70), 9.0)
     eye = eye_for(code, other, size=(400, 300))
-    (region,) = eye.look(canvas(400, 300), zoom, Region((150.5, 40.2, 371.0, 280.0), 9.0, 1.0)).regions()
+    (region,) = eye.look(canvas(400, 300), zoom, Region((150.5, 40.2, 371.0, 280.0), 9.0, 1.0, 1.0)).regions()
     low, high = code.corners.min(axis=0), code.corners.max(axis=0)
     assert (np.array(region.box[:2]) <= low).all() and (np.array(region.box[2:]) >= high).all()
     assert np.abs(np.array(region.box).reshape(2, 2).mean(axis=0) - (250, 160)).max() < 8 / zoom

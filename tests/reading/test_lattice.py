@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellmark.reading.lattice import Candidate, Lattices
+from cellmark.reading.lattice import FRAMES, Candidate, Lattices
 from cellmark.symbology import SYMBOLS, by_shape
 from tests.reading.lattices import Seen, see
 
@@ -121,12 +121,40 @@ def test_too_few_cells_are_no_lattice(count):
     assert list(Lattices(points, np.full(count, 0.5)).lattices()) == []
 
 
-def test_noise_gives_no_confident_frame():
-    rng = np.random.default_rng(1)
-    points = rng.uniform(0, 400, (600, 2))
-    weights = [
-        c.weight
-        for lattice in Lattices(points, rng.random(600)).lattices()
-        for c in (lattice[k] for k in range(len(lattice)))
-    ]
-    assert max(weights, default=0.0) < 6.0
+@pytest.mark.parametrize("seed", range(5))
+def test_scattered_cells_are_no_lattice(seed):
+    """Neither at random, nor with room between them, as peaks of a heatmap have it."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(0, 400, (3000, 2))
+    apart = [points[0]]
+    for point in points[1:]:
+        if np.linalg.norm(np.array(apart) - point, axis=1).min() > 9:
+            apart.append(point)
+    for cells in (points[:1600], np.array(apart)):
+        assert sum(len(lattice) for lattice in Lattices(cells, rng.random(len(cells))).lattices()) == 0
+
+
+def test_on_a_grid_of_cells_all_alike_few_frames_are_tried():
+    y, x = np.mgrid[:40, :40] * 10.0
+    lattice = next(Lattices(np.stack([x.ravel(), y.ravel()], axis=1), np.ones(1600)).lattices())
+    assert len(lattice) == FRAMES
+
+
+def test_codes_in_line_are_all_on_one_lattice():
+    rng = np.random.default_rng(2)
+    parts = [see(rng, by_shape[12, 12], tilt=0, waves=0, false=0, wrong=0, missing=0.02) for _ in range(6)]
+    points, owner = [], np.repeat(np.arange(6), [len(part.points) for part in parts])
+    for number, part in enumerate(parts):
+        corner, right, down = part.places[0, 0], part.places[0, 1], part.places[1, 0]
+        upright = np.linalg.inv(np.stack([right - corner, down - corner]))
+        points.append(10 * ((part.points - corner) @ upright + [15 * number, 0]))
+    lattice = next(Lattices(np.concatenate(points), np.concatenate([part.black for part in parts])).lattices())
+    found = set()
+    for _ in parts:
+        owners = [
+            owner[candidate.cells[candidate.cells >= 0]] for candidate in map(lattice.__getitem__, range(len(lattice)))
+        ]
+        number = next(k for k, owned in enumerate(owners) if len(owned) > 130 and len(set(owned)) == 1)
+        found.add(owners[number][0])
+        lattice.remove(number)
+    assert found == set(range(6))

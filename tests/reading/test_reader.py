@@ -8,8 +8,9 @@ import pytest
 from cellmark.errors import CellmarkError
 from cellmark.reading import reader as module
 from cellmark.reading.code import Code
+from cellmark.reading.eye import Region
 from cellmark.reading.placement import draw
-from cellmark.reading.reader import NOTHING, UNREAD, Reader
+from cellmark.reading.reader import FRUITLESS, NOTHING, UNREAD, Reader, _zooms
 from cellmark.symbology import by_shape, finder
 from tests.reading.drawn import corners, picture
 from tests.reading.payloads import codewords_at
@@ -72,7 +73,7 @@ def test_several_codes():
 def test_codes_of_very_different_size_side_by_side():
     truths = [
         drawn("big", (480, 400), 45.0, 8, shape=(14, 14)),
-        drawn("small", (1050, 200), 4.4, 20),
+        drawn("small", (1050, 200), 3.6, 20),
     ]  # too fine in the first look
     are_read(read(*truths, size=(1200, 800)), truths)
 
@@ -146,12 +147,52 @@ def test_the_reason_is_that_of_the_last_picture():
 
 @pytest.mark.parametrize("most", [1, 2])
 def test_reading_stops_when_enough_is_read(most):
-    truths = [drawn(text, (100 + 200 * k, 110), 8.0, 10 * k) for k, text in enumerate(("one", "two", "six"))]
+    """Their cells are too fine in the first look: each needs a look of its own."""
+    truths = [drawn(text, (100 + 200 * k, 110), 3.6, 10 * k) for k, text in enumerate(("one", "two", "six"))]
     reader = reader_for(*truths, size=(620, 220))
     found = reader.read(canvas(620, 220), most)
     assert len(found) == most and {code.text for code in found} < {"one", "two", "six"}
     looks = len(reader.eye.network.looks)
-    assert len(reader.read(canvas(620, 220))) == 3 and len(reader.eye.network.looks) - looks >= looks
+    assert len(reader.read(canvas(620, 220))) == 3 and len(reader.eye.network.looks) - looks > looks
+
+
+@pytest.mark.parametrize(("side", "gap", "pitch"), [(2, 2, 7.0), (3, 1, 9.0), (3, 2, 7.0)])
+def test_a_sheet_of_codes(side, gap, pitch):
+    """They lie on one lattice, in which many a rectangle looks a little like a larger code."""
+    step = (12 + gap) * pitch
+    truths = [drawn(f"c{k}", (100 + step * (k % side), 100 + step * (k // side)), pitch) for k in range(side * side)]
+    are_read(read(*truths, size=(600, 580)), truths)
+
+
+def test_a_small_code_beside_a_large_one():
+    """They are one part of the picture; the large one, which fills most of it, is read at once."""
+    truths = [drawn("a large one", (300, 300), 8.2, shape=(26, 26)), drawn("B", (459, 300), 3.6)]
+    are_read(read(*truths, size=(640, 600)), truths)
+
+
+def unreadable(middle, seed):
+    truth = drawn("abc", middle, 9.0, shape=(16, 16))
+    border = finder(truth.symbol)
+    chance = np.random.default_rng(seed).random(truth.black.shape) < 0.5
+    return replace(truth, black=np.where(border >= 0, border == 1, chance))
+
+
+def test_after_many_parts_without_a_code_the_rest_is_left():
+    middles = [(150 + 250 * (k % 5), 150 + 250 * (k // 5)) for k in range(FRUITLESS + 1)]
+    bad = [unreadable(middle, seed) for seed, middle in enumerate(middles)]
+    good = drawn("ok", (1100, 700), 3.6)  # the smallest comes last, and the first look cannot read it
+    size = (1300, 850)
+    reader = reader_for(*bad, good, size=size)
+    assert reader.read(canvas(*size)) == [] and reader.reason == UNREAD
+    reader = reader_for(*bad[2:], good, size=size)
+    assert [code.text for code in reader.read(canvas(*size))] == ["ok"]
+
+
+def test_no_look_is_taken_twice():
+    assert _zooms(Region((0, 0, 200, 200), 8.0, 1.0, 0.3)) == [1.0, 0.75, 1.5]
+    assert _zooms(Region((0, 0, 200, 200), 8.0, 1.0, 1.0)) == [0.75, 1.5]  # as it was seen already
+    assert _zooms(Region((0, 0, 3000, 2000), 6.0, 1.0, 0.3)) == [(1800 * 1800 / 6e6) ** 0.5]  # no larger one
+    assert _zooms(Region((0, 0, 4000, 3000), 6.0, 1.0, 0.3)) == []  # too coarse
 
 
 def classical(truth):

@@ -4,6 +4,7 @@ import importlib
 import json
 import signal
 import sys
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -14,7 +15,9 @@ import benchmark_reading
 from cellmark.data.generate.dataset import GENERATOR
 from cellmark.errors import CellmarkError
 from cellmark.files import write_image, write_json
+from cellmark.reading.classical import read_classical
 from reading_benchmark import pictures, readers, sheets, tables
+from reading_benchmark.large import large
 from reading_benchmark.measuring import measure, tally
 
 
@@ -67,6 +70,25 @@ def test_codes_cut_off_are_counted(monkeypatch):
     assert pictures.synthetic(1)[0].load().cut == 1
 
 
+def test_large_pictures_hold_a_code_of_the_side_that_they_tell():
+    few = [picture for picture in large(1) if picture.group in ("60 px", "600 px")]
+    assert [picture.name for picture in few] == ["60 px #0", "600 px #0"]
+    small, coarse = (picture.load() for picture in few)
+    assert small.image.shape == coarse.image.shape == (3000, 4000, 3) and len(small.texts) == len(coarse.texts) == 1
+    (read,) = read_classical(coarse.image)
+    assert read.text == coarse.texts[0]
+    sides = np.linalg.norm(read.corners - np.roll(read.corners, 1, axis=0), axis=1)
+    np.testing.assert_allclose(sides, 600, atol=6)
+
+
+def test_photographs_of_unknown_payload_are_left_out(tmp_path):
+    entries = json.loads((photo_folder(tmp_path) / "index.json").read_text())
+    entries[1]["texts"] = ["<unkown>"]
+    write_json(tmp_path / "index.json", entries)
+    found, left_out = pictures.photographs(tmp_path)
+    assert [p.name for p in found] == ["0.png", "2.png"] and left_out == ["1.png is left out: its payload is not known"]
+
+
 def photo_folder(folder):
     entries = []
     for number in range(3):
@@ -77,9 +99,10 @@ def photo_folder(folder):
 
 
 def test_photographs_come_from_the_index(tmp_path):
-    found = pictures.photographs(photo_folder(tmp_path))
+    found, left_out = pictures.photographs(photo_folder(tmp_path))
+    assert left_out == []
     assert [(p.name, p.group, p.load().texts) for p in found][2] == ("2.png", "b", ("photo 2",))
-    assert [p.name for p in pictures.photographs(tmp_path, most=1)] == ["0.png", "2.png"]
+    assert [p.name for p in pictures.photographs(tmp_path, most=1)[0]] == ["0.png", "2.png"]
     (tmp_path / "1.png").unlink()
     with pytest.raises(CellmarkError, match=r"no such file: .*1\.png"):
         pictures.photographs(tmp_path)
@@ -93,7 +116,7 @@ def test_photographs_come_from_the_index(tmp_path):
 
 def test_zxing_reads_for_real_and_is_timed(tmp_path):
     (zxing,) = readers.make(["zxing-cpp"], None, "cpu")
-    found = measure(pictures.photographs(photo_folder(tmp_path)), [zxing], lambda done: None)
+    found = measure(pictures.photographs(photo_folder(tmp_path))[0], [zxing], lambda done: None)
     total = tally(found.outcomes, "zxing-cpp")
     assert found.complete and (total.codes, total.right, total.wrong) == (3, 3, 0)
     assert 0 < total.milliseconds(50) < 1000
@@ -143,7 +166,7 @@ def test_the_weights_are_loaded_once_and_for_ours_only(monkeypatch, tmp_path):
             made.append((model, device, engine))
 
         def read(self, image, codes):
-            return readers.read_classical(image)[:codes]
+            return read_classical(image)[:codes]
 
     monkeypatch.setattr(readers, "Reader", Stub)
     monkeypatch.setattr(readers, "load_default", lambda: loaded.append(1) or "weights")
@@ -189,10 +212,10 @@ def run(monkeypatch, tmp_path, subjects, *arguments):
 
 
 def test_a_run_writes_figures_tables_and_sheets(monkeypatch, tmp_path, capsys):
-    zxing = subject(readers.ZXING, lambda image, codes: [code.text for code in readers.read_classical(image)])
+    zxing = subject(readers.ZXING, lambda image, codes: [code.text for code in read_classical(image)])
     photos = photo_folder(tmp_path / "photos")
     subjects = [zxing, missing(readers.LIBDMTX), OURS]
-    folder = run(monkeypatch, tmp_path, subjects, "--images=0", "--clutter=2", f"--photos={photos}")
+    folder = run(monkeypatch, tmp_path, subjects, "--images=0", "--large=0", "--clutter=2", f"--photos={photos}")
     content = json.loads((folder / "results.json").read_text())
     assert content["complete"] and content["generator"] == GENERATOR and content["seed"] == 777
     titles = ["Pictures without a code", "Photographs, by source"]
@@ -223,7 +246,15 @@ def test_what_was_measured_before_an_interruption_is_kept(monkeypatch, tmp_path)
         return answer
 
     with pytest.raises(SystemExit) as ended:
-        run(monkeypatch, tmp_path, [subject(readers.ZXING, read)], "--images=0", "--clutter=9", "--photos=/no/photos")
+        run(
+            monkeypatch,
+            tmp_path,
+            [subject(readers.ZXING, read)],
+            "--images=0",
+            "--large=0",
+            "--clutter=9",
+            "--photos=/no/photos",
+        )
     assert ended.value.code == 130
     content = json.loads((tmp_path / "out/results.json").read_text())
     assert not content["complete"] and len(content["pictures"]) == 1
@@ -237,23 +268,26 @@ def test_a_user_error_ends_the_script_in_a_line(monkeypatch, tmp_path):
     (tmp_path / "photos").mkdir()
     with pytest.raises(SystemExit, match=r"index\.json: cannot be read"):
         run(monkeypatch, tmp_path, [], "--quick", f"--photos={tmp_path}/photos")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(SystemExit, match=r"out: already there; name another --output-dir"):
+        run(monkeypatch, tmp_path, [], "--quick", f"--photos={tmp_path}/none")
 
 
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        ([], {"synthetic": 480, "clutter": 1520, "photos": 3}),
-        (["--quick"], {"synthetic": 24, "clutter": 16, "photos": 2}),
-        (["--images=5"], {"synthetic": 120, "clutter": 1880, "photos": 3}),
-        (["--images=100", "--clutter=1"], {"synthetic": 2400, "clutter": 1, "photos": 3}),
-        (["--images=84"], {"synthetic": 2016, "clutter": 0, "photos": 3}),
+        ([], {"synthetic": 480, "clutter": 1520, "medium": 24, "large": 20, "photos": 3}),
+        (["--quick"], {"synthetic": 24, "clutter": 16, "medium": 24, "large": 5, "photos": 2}),
+        (["--images=5", "--large=2"], {"synthetic": 120, "clutter": 1880, "medium": 24, "large": 10, "photos": 3}),
+        (["--images=100", "--large=0", "--clutter=1"], {"synthetic": 2400, "clutter": 1, "photos": 3}),
+        (["--images=84"], {"synthetic": 2016, "medium": 24, "large": 20, "photos": 3}),
     ],
 )
 def test_how_many_pictures_are_read(tmp_path, arguments, parts):
     photos = photo_folder(tmp_path)
     options = benchmark_reading._arguments().parse_args([*arguments, f"--photos={photos}"])
     found, notes = benchmark_reading.choose(options)
-    assert {part: sum(p.part == part for p in found) for part in parts} == parts and notes == []
+    assert Counter(picture.part for picture in found) == parts and notes == []
 
 
 def test_numbers_below_zero_are_refused(capsys):
@@ -268,5 +302,5 @@ def test_the_fingerprint_tells_generated_sets_apart(tmp_path):
 
     generated = pictures.cluttered(2)
     both = fingerprint(generated)
-    assert fingerprint([*generated, *pictures.photographs(photo_folder(tmp_path))]) == both
+    assert fingerprint([*generated, *pictures.photographs(photo_folder(tmp_path))[0]]) == both
     assert len({both, fingerprint(generated[:1]), fingerprint(generated[::-1]), fingerprint([])}) == 4

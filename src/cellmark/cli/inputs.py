@@ -8,6 +8,8 @@ from cellmark.errors import CellmarkError
 DRAWN = {"predictions.json": ("overlays", "heatmaps"), "codes.jsonl": ("overlays",)}
 """A file of results, and the folders beside it with the pictures that were drawn with them."""
 
+ONLY_DRAWN = "only pictures that earlier predictions or readings drew"
+
 
 def find_images(source: Path) -> list[Path]:
     """The image ``source``, or all images below the folder ``source``, sorted.
@@ -26,7 +28,7 @@ def find_images(source: Path) -> list[Path]:
     images = [source / file for file in visible if (source / file).is_file()]
     found = [image for image in images if not is_drawn(image, source)]
     if images and not found:
-        raise CellmarkError(f"{source}: only pictures that earlier predictions or readings drew")
+        raise CellmarkError(f"{source}: {ONLY_DRAWN}")
     if not found:
         raise CellmarkError(f"{source}: no image in it ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return found

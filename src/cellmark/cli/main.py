@@ -41,6 +41,10 @@ EXTRAS = {  # what needs more than cellmark alone: the plugin of Hydra, and the 
     "sweep=tpe": ("hydra_optuna_sweeper", "search"),
 }
 
+WITH_VALUE = frozenset(  # Hydra's options whose value is the next word
+    ["--cfg", "-c", "--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"]
+)
+
 
 def main(verb: str | None = None) -> None:
     """Runs a verb with the arguments of the command line; without ``verb`` the first of them names it."""
@@ -76,8 +80,13 @@ def main(verb: str | None = None) -> None:
 
 def named_input(arguments: Sequence[str]) -> list[str]:
     """``photo.jpg other.jpg key=value`` as ``input=[photo.jpg,other.jpg] key=value``, quoted for Hydra."""
-    files = [typed(a) for a in arguments if a == "-" or not (a.startswith(("-", "+", "~")) or "=" in a)]
-    others = [a for a in arguments if a != "-" and (a.startswith(("-", "+", "~")) or "=" in a)]
+    files, others = list[str](), list[str]()
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        named = argument == "-" or not (argument.startswith(("-", "+", "~")) or "=" in argument)
+        if named and before not in WITH_VALUE:
+            files.append(typed(argument))
+        else:
+            others.append(argument)
     if not files:
         return others
     return [f"input={files[0]}" if len(files) == 1 else f"input=[{','.join(files)}]", *others]

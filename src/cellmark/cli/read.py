@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from glob import glob, has_magic
-from os.path import commonpath
+from os.path import abspath, commonpath
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from cellmark.cli.checks import flag, whole
-from cellmark.cli.inputs import find_images
+from cellmark.cli.inputs import ONLY_DRAWN, find_images, is_drawn
 from cellmark.data.image_headers import BrokenImageError
 from cellmark.data.images import IMAGE_SUFFIXES, decode_image, read_image
 from cellmark.data.problem_entries import well_formed
@@ -62,7 +62,7 @@ def run(
     folder = Path(output_dir) if flag("overlay", overlay) else None
     if folder is not None and (folder / LINES).exists():
         raise CellmarkError(f"{folder}: already holds codes that were read; name another output_dir")
-    found = [picture for source in ([input] if isinstance(input, str) else input) for picture in pictures(source)]
+    found = pictures([input] if isinstance(input, str) else input)
     reader = reader_for(engine, device, ckpt)
     out, lines, nothing_read = sys.stdout, list[str](), 0  # the bar puts something else in the place of sys.stdout
     with progress_bar() if len(found) > 1 and not out.isatty() else nullcontext(_silent) as update:
@@ -79,24 +79,31 @@ def run(
     return 1 if nothing_read else 0
 
 
-def pictures(source: str) -> list[Picture]:
-    """What there is to read.
+def pictures(sources: Sequence[str]) -> list[Picture]:
+    """What there is to read, each picture once.
 
     Args:
-        source: an image, a folder, a pattern, or ``-`` for one picture on standard input.
+        sources: images, folders, patterns, or ``-`` for one picture on standard input.
 
     Raises:
-        CellmarkError: there is nothing of that name, or no image.
+        CellmarkError: there is nothing of such a name, or no image.
     """
-    if source == STANDARD_INPUT:
-        return [Picture(STANDARD_INPUT, _from_standard_input, Path("stdin.png"))]
-    if has_magic(source) and not Path(source).exists():
-        paths = _matches(source)
-        base = Path(commonpath([path.parent for path in paths]))
-    else:
-        base = Path(source) if Path(source).is_dir() else Path(source).parent
-        paths = find_images(Path(source))
-    return [_picture(path, path.relative_to(base)) for path in paths]
+    named = {source: [] if source == STANDARD_INPUT else _paths(source) for source in dict.fromkeys(sources)}
+    whole = [Path(source) for source in named if Path(source).is_dir()]
+    folders = whole + [path.parent for source, paths in named.items() if Path(source) not in whole for path in paths]
+    base = Path(commonpath([abspath(folder) for folder in folders])) if folders else Path()
+    found: dict[Path | str, Picture] = {}
+    for source, paths in named.items():
+        if source == STANDARD_INPUT:
+            found[source] = Picture(STANDARD_INPUT, _from_standard_input, Path("stdin.png"))
+        for path in paths:
+            place = Path(abspath(path))
+            found.setdefault(place, _picture(path, place.relative_to(base)))
+    return list(found.values())
+
+
+def _paths(source: str) -> list[Path]:
+    return _matches(source) if has_magic(source) and not Path(source).exists() else find_images(Path(source))
 
 
 def entries(file: str, codes: Sequence[Code], reason: str, seconds: float) -> list[dict[str, Any]]:
@@ -152,7 +159,11 @@ def _matches(pattern: str) -> list[Path]:
     images = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     if not images:
         raise CellmarkError(f"{pattern}: matches no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    return images
+    places = [Path(abspath(path)) for path in images]
+    taken = [path for path, place in zip(images, places, strict=True) if not is_drawn(place, Path(place.anchor))]
+    if not taken:
+        raise CellmarkError(f"{pattern}: {ONLY_DRAWN}")
+    return taken
 
 
 def _from_standard_input() -> np.ndarray:

@@ -41,8 +41,8 @@ def read(
     Raises:
         CellmarkError: no picture, weights that are not there, or an engine or a device that does not exist.
     """
-    if codes is not None and (isinstance(codes, bool) or codes < 1):
-        raise CellmarkError(f"codes={codes}: at least 1 is needed, or None for all")
+    if codes is not None and (not isinstance(codes, int) or isinstance(codes, bool) or codes < 1):
+        raise CellmarkError(f"codes={codes!r}: a whole number from 1 up is needed, or None for all")
     pixels = _pixels(image) if isinstance(image, np.ndarray) else read_image(Path(image))
     return reader_for(engine, device, ckpt).read(pixels, codes)
 

@@ -18,12 +18,17 @@ def read_classical(image: np.ndarray) -> list[Code]:
     Args:
         image: uint8 (H, W, 3) RGB.
     """
+    return [_code(barcode) for barcode in barcodes(image)]
+
+
+def barcodes(image: np.ndarray) -> list[zxingcpp.Barcode]:
+    """What zxing-cpp makes of a picture, uint8 (H, W, 3) RGB: codes whose check words fit."""
     found = zxingcpp.read_barcodes(
         np.ascontiguousarray(image[:, :, ::-1]),  # it takes BGR
         formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.DataMatrix),
         text_mode=zxingcpp.TextMode.Plain,
     )
-    return [_code(barcode) for barcode in found if barcode.valid]
+    return [barcode for barcode in found if barcode.valid]
 
 
 def _code(barcode: zxingcpp.Barcode) -> Code:

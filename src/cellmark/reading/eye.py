@@ -27,11 +27,13 @@ class Region:
         box: float left, top, right, bottom in pixels of the picture.
         pitch: of its cells, in pixels of the picture.
         score: sum of the probabilities, over the pixels of the picture: the larger, the likelier and larger.
+        zoom: input pixels per pixel of the picture, where it was seen.
     """
 
     box: tuple[float, float, float, float]
     pitch: float
     score: float
+    zoom: float
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Sight:
             rim = max(2 * pitch, area**0.5)
             box = self._from_bins(corners) + np.array([[-rim], [rim]])
             score = float(self.presence[inside].sum()) * area
-            found.append(Region((*box[0], *box[1]), pitch, score))
+            found.append(Region((*box[0], *box[1]), pitch, score, (self.scale[0] * self.scale[1]) ** 0.5))
         return sorted(found, key=lambda region: -region.score)
 
     @cached_property
@@ -169,7 +171,7 @@ class Eye:
         planes = heatmap[0].cpu().numpy()
         points = peaks.points.cpu().numpy().astype(float)
         points = points[_around(presence, points) > EMPTY]
-        x, y = np.moveaxis(((points + 0.5) / self.network.stride - 0.5).round().astype(int), -1, 0)
+        x, y = resize_points(points, (1 / self.network.stride,) * 2).round().astype(int).T
         values = planes[:, y.clip(0, planes.shape[1] - 1), x.clip(0, planes.shape[2] - 1)]
         return Sight(
             points=resize_points(points, (1 / scale[0], 1 / scale[1])) + np.asarray(origin),

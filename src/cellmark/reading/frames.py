@@ -83,8 +83,8 @@ def _filled(rows: np.ndarray, cols: np.ndarray) -> float:
 def find_frames(black: np.ndarray, seen: np.ndarray, most: int) -> list[Frame]:
     """The rectangles of a lattice that look most like a code, the likeliest first.
 
-    The last third are those of the best finders, however small a part of the lattice they are: a sheet of codes in line
-    is one lattice.
+    The last of them are those of the best finders, however small a part of the lattice they are: a sheet of codes in
+    line is one lattice.
 
     Args:
         black: float (rows, cols), -1 white to 1 black, 0 where nothing is known.
@@ -94,9 +94,9 @@ def find_frames(black: np.ndarray, seen: np.ndarray, most: int) -> list[Frame]:
     sums = _Sums(black, seen)
     found: list[Frame] = []
     for symbol, rows, cols in _shapes(*black.shape):
-        found += _of_shape(sums, symbol, rows, cols)
+        found += _of_shape(sums, symbol, rows, cols, most)
     alone = sorted(found, key=lambda frame: -frame.weight)[: most - most // 3]
-    one_of_many = sorted(found, key=lambda frame: -frame.score * sum(frame.symbol.shape) ** 0.5)[: most // 3]
+    one_of_many = sorted(found, key=lambda frame: -frame.score)[: most // 3]
     return list(dict.fromkeys(alone + one_of_many))
 
 
@@ -124,8 +124,8 @@ class _Sums:
         self.area = np.pad(np.cumsum(np.cumsum(seen.astype(float), axis=0), axis=1), ((1, 0), (1, 0)))
 
 
-def _of_shape(sums: _Sums, symbol: Symbol, rows: int, cols: int) -> Iterator[Frame]:
-    """The ways to see a symbol in rectangles of ``rows`` x ``cols``."""
+def _of_shape(sums: _Sums, symbol: Symbol, rows: int, cols: int, most: int) -> Iterator[Frame]:
+    """The ways to see a symbol in rectangles of ``rows`` x ``cols``; all that may be among the ``most`` best."""
     high, wide = sums.shape[0] - rows + 1, sums.shape[1] - cols + 1
     area = sums.area
     covered = area[rows:, cols:] - area[:high, cols:] - area[rows:, :wide] + area[:high, :wide]
@@ -157,7 +157,7 @@ def _of_shape(sums: _Sums, symbol: Symbol, rows: int, cols: int) -> Iterator[Fra
         first, second = solid_sides
         total = solid[first] + solid[second]
         total = total + _timing(timing, (second + 2) % 4, first) + _timing(timing, (first + 2) % 4, second)
-        for k in np.nonzero(np.abs(total) >= LEAST_SCORE * count)[0]:
+        for k in _best(np.abs(total), share, LEAST_SCORE * count, most):
             score = float(abs(total[k])) / count
             place = int(tops[k]), int(bottoms[k]) + 1
             across = int(lefts[k]), int(rights[k]) + 1
@@ -166,6 +166,18 @@ def _of_shape(sums: _Sums, symbol: Symbol, rows: int, cols: int) -> Iterator[Fra
                 if (cols, rows) == symbol.shape if lying else (rows, cols) == symbol.shape:
                     weight = score * count**0.5 * float(share[k])
                     yield Frame(symbol, place, across, turns, mirrored, bool(total[k] < 0), score, weight)
+
+
+def _best(agreement: np.ndarray, share: np.ndarray, least: float, most: int) -> np.ndarray:
+    """Places with at least that agreement: the ``most`` best by it, and by it times the share.
+
+    Where all cells are alike, every rectangle agrees by half: there would be thousands.
+    """
+    good = np.nonzero(agreement >= least)[0]
+    if len(good) <= 2 * most:
+        return good
+    orders = [np.argsort(-value, kind="stable")[:most] for value in (agreement[good], (agreement * share)[good])]
+    return good[np.unique(np.concatenate(orders))]
 
 
 def _timing(timing: list[np.ndarray], side: int, solid: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 NEAR = 0.36  # how far from its predicted place a cell may be, in cell pitches
 OUTLIER = 0.33  # how far from the middle of its neighbours' predictions a cell may be in the end
-WILD = 0.18  # the middle one of all cells is further from there: no lattice; those that could be read had 0.07 to 0.16
+WILD = 0.18  # the middle one of those that stay is further away: no lattice; those that could be read had 0.07 to 0.16
 STRAY = 3.5  # times as far from there as the middle one of all cells: a stray, if that is within ...
 STRICT = 0.15, OUTLIER  # ... these, in cell pitches
 SETTLED = 3  # turns of taking out and taking
@@ -52,7 +52,8 @@ def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndar
     """Grows a lattice from a seed, a ring of places at a time.
 
     Every place at the rim is predicted from the cells around it and the steps between them, and takes the cell that
-    lies there. Where none does, the prediction itself serves for up to ``BRIDGE`` places, so that holes are crossed.
+    lies there; after the first rings so do places one further, if a cell is very close. Where none is, the prediction
+    itself serves for up to ``BRIDGE`` places, so that holes are crossed.
     Now and then, cells that disagree with their neighbours are taken out again.
 
     Args:
@@ -69,7 +70,7 @@ def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndar
     quiet = rings = most = 0
     while quiet <= BRIDGE and max(growth.cells.shape) < LARGEST:
         rings += 1
-        if rings % PRUNED == 0 and growth.prune() > WILD and rings > PRUNED:
+        if rings % PRUNED == 0 and growth.prune() > WILD and rings > PRUNED:  # so few cells tell nothing at first
             return None
         growth.ring(further=rings > PRUNED)
         seen = int((growth.cells >= 0).sum())
@@ -233,7 +234,9 @@ def widen(grid: Grid, margin: int) -> Grid:
     return Grid(growth.places[inner], growth.cells[inner])
 
 
-def settle(grid: Grid, points: np.ndarray, tree: cKDTree, rows: tuple[int, int], cols: tuple[int, int]) -> Grid:
+def settle(
+    grid: Grid, points: np.ndarray, tree: cKDTree, used: np.ndarray, rows: tuple[int, int], cols: tuple[int, int]
+) -> Grid:
     """A rectangle of the lattice with only cells that agree with their neighbours.
 
     In turns, cells that lie aside are taken out, and places take the cell that lies there.
@@ -242,10 +245,12 @@ def settle(grid: Grid, points: np.ndarray, tree: cKDTree, rows: tuple[int, int],
         grid: the lattice, with a place for every cell.
         points: (N, 2) centres of cells.
         tree: of the points.
+        used: bool (N,) cells that belong to another lattice.
         rows: first row and the one after the last.
         cols: likewise.
     """
     growth = _framed(grid, points, tree, 2)
+    growth.free &= ~used
     box = slice(rows[0] + 2, rows[1] + 2), slice(cols[0] + 2, cols[1] + 2)
     inside = np.zeros(growth.cells.shape, bool)
     inside[box] = True

@@ -59,34 +59,33 @@ class Lattices:
         self.sample = sample or _unknown
         self.points, self.black = np.asarray(points, float), np.asarray(black, float)
         self.used = np.zeros(len(points), bool)
+        self.tries = np.zeros(len(points), int)  # lattices with that cell which led to no code
         self.fruitless = 0
 
     def lattices(self) -> Iterator["Lattice"]:
         """One lattice after another; ends when no seed is left, or when too many have led to nothing.
 
-        After each, ``remove`` what was read; else other seeds of that part are tried, and then it is left alone.
+        Of each, ``remove`` what was read; else other seeds of that part are tried, and then it is left alone.
         """
         if len(self.points) < LEAST_CELLS:
             return
         tree = cKDTree(self.points)
         seeds = find_seeds(self.points, tree)
-        tries = np.zeros(len(self.points), int)
         for number, cell in enumerate(seeds.cells):
-            if tries[cell] >= SEEDS or self._taken(seeds, number):
+            if self.tries[cell] >= SEEDS or self._taken(seeds, number):
                 continue
             grid = grow(self.points, tree, (int(cell), seeds.right[number], seeds.down[number]), self.used)
-            tries[cell] += 1
             self.fruitless += 1
-            if grid is not None:
-                tries[grid.cells[grid.seen]] += 1
-                if int(grid.seen.sum()) >= LEAST_CELLS:
-                    yield Lattice(straighten(grid), self, tree)
+            self.tries[cell if grid is None else grid.cells[grid.seen]] += 1
+            if grid is not None and int(grid.seen.sum()) >= LEAST_CELLS:
+                yield Lattice(straighten(grid), self, tree)
             if self.fruitless == FRUITLESS:
                 return
 
     def remove(self, candidate: Candidate) -> None:
         """Takes the cells of a code out."""
         self.fruitless = 0
+        self.tries[:] = 0  # its neighbours may be on the same lattice
         self.used[candidate.cells[candidate.cells >= 0]] = True
 
     def _taken(self, seeds: Seeds, number: int) -> bool:
@@ -99,10 +98,11 @@ class Lattice:
 
     def __init__(self, grid: Grid, cells: Lattices, tree: cKDTree) -> None:
         """Looks for frames on a lattice among the cells of a picture."""
-        self.grid, self.points, self.tree = widen(grid, MARGIN), cells.points, tree
-        seen = self.grid.seen
-        black = np.where(seen, cells.black[self.grid.cells], cells.sample(self.grid.places))
-        self.frames = find_frames(2 * black - 1, seen, FRAMES)
+        self.grid, self.cells, self.tree = widen(grid, MARGIN), cells, tree
+        self.seen = self.grid.seen
+        black = np.where(self.seen, cells.black[self.grid.cells], cells.sample(self.grid.places))
+        self.value = 2 * black - 1
+        self.frames = find_frames(self.value, self.seen, FRAMES)
         self._settled: dict[tuple[tuple[int, int], tuple[int, int]], Grid] = {}
 
     def __len__(self) -> int:
@@ -114,8 +114,15 @@ class Lattice:
         frame = self.frames[number]
         box = frame.rows, frame.cols
         if box not in self._settled:
-            self._settled[box] = settle(self.grid, self.points, self.tree, *box)
+            self._settled[box] = settle(self.grid, self.cells.points, self.tree, self.cells.used, *box)
         return _candidate(frame, self._settled[box])
+
+    def remove(self, number: int) -> None:
+        """Takes out a candidate that is a code, and looks for others on what is left of the lattice."""
+        self.cells.remove(self[number])
+        box = slice(*self.frames[number].rows), slice(*self.frames[number].cols)
+        self.value[box], self.seen[box] = 0.0, False
+        self.frames = find_frames(self.value, self.seen, FRAMES)
 
 
 def _unknown(places: np.ndarray) -> np.ndarray:

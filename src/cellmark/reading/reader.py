@@ -12,20 +12,24 @@ import torch
 from cellmark.errors import CellmarkError
 from cellmark.reading.classical import read_classical
 from cellmark.reading.code import Code, corners_of
-from cellmark.reading.codewords import read_grid
+from cellmark.reading.codewords import Reading, read_grid
 from cellmark.reading.eye import ENLARGED, PEAK, Eye, Region, Sight
-from cellmark.reading.lattice import Candidate, Lattices
+from cellmark.reading.lattice import Candidate, Lattice, Lattices
 from cellmark.tasks.checkpoint import Model
 
 Choice = Literal["classical", "network", "both"]
-SURVEYS = (1024, 320)  # pixels, longer side of the whole picture when looked at first
+SURVEYS = (1024, 320)  # pixels, side of a square as large as the whole picture when looked at first
 SMALLEST = 160  # pixels, longer side up to which a small picture is enlarged for that
 PITCHES = (8.0, 6.0, 12.0)  # pixels of the input between cells, for closer looks
 OTHER_PITCH = 1.4  # times as fine or coarse: cells that need another look
+ALIKE = 1.12  # times as fine or coarse: the same look again
 LARGEST_LOOK = 1800 * 1800  # pixels of a closer look
+COVERED = 0.7  # of a part of the picture that is a code which was read: there is no other one
+FINEST = 3.5  # pixels between cells below which a look is of no use
+MAX_RISK = 1e-7  # of one try, see ``correction``: one picture takes hundreds
 NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
 LIKELIEST = 3  # candidates of a lattice for which doubtful codewords are given up
-FRUITLESS = 6  # parts of a picture, the likeliest first, that are looked at closely one after another without a code
+FRUITLESS = 10  # parts of a picture, the likeliest first, that are looked at closely one after another without a code
 
 
 class Reader:
@@ -54,7 +58,8 @@ class Reader:
         if engine != "classical" and model is None:
             raise CellmarkError(f"engine={engine} needs a model")
         self.engine, self.reason, self._seen = engine, "", False
-        self.eye = None if engine == "classical" or model is None else Eye(_keen(model), _device(device))
+        where = _device(device)
+        self.eye = None if engine == "classical" or model is None else Eye(_keen(model), where)
 
     def read(self, image: np.ndarray, codes: int | None = None) -> list[Code]:
         """Reads the codes of a picture.
@@ -102,22 +107,30 @@ class Reader:
     def _closely(
         self, eye: Eye, image: np.ndarray, region: Region, found: Sequence[Code], others: list[Region]
     ) -> Iterator[Code]:
-        """Looks at a part of the picture in several sizes, until a code in it is read.
+        """Looks at a part of the picture in several sizes, until all codes in it are read.
 
         Parts of it that then need another size, for codes of smaller or larger cells, are put into ``others``.
         """
-        left, top, right, bottom = region.box
         sights: list[Sight] = []
-        for pitch in PITCHES:
-            zoom = min(pitch / region.pitch, ENLARGED)
-            zoom = min(zoom, (LARGEST_LOOK / ((right - left) * (bottom - top))) ** 0.5)
+        for zoom in _zooms(region):
             sights.append(eye.look(image, zoom, region))
             fresh = [code for code in _codes(sights) if not _is_known(code, found)]
             yield from fresh
             if fresh:
-                parts = [part for part in sights[-1].regions() if _differ(part.pitch, region.pitch)]
-                others += [part for part in parts if not any(_covers(code, part) for code in (*found, *fresh))]
-                return
+                known = [*found, *fresh]
+                left = [part for part in sights[-1].regions() if not any(_covers(code, part) for code in known)]
+                others += [part for part in left if _differ(part.pitch, region.pitch)]
+                if all(_differ(part.pitch, region.pitch) for part in left):
+                    return
+
+
+def _zooms(region: Region) -> list[float]:
+    """At which a part is looked at closely; not as it was seen already, nor too coarse, nor twice."""
+    left, top, right, bottom = region.box
+    most = min(ENLARGED, (LARGEST_LOOK / ((right - left) * (bottom - top))) ** 0.5)
+    zooms = dict.fromkeys(min(pitch / region.pitch, most) for pitch in PITCHES)
+    fine = [zoom for zoom in zooms if zoom * region.pitch >= FINEST]
+    return [zoom for zoom in fine if max(zoom / region.zoom, region.zoom / zoom) > ALIKE]
 
 
 def _codes(sights: Sequence[Sight]) -> Iterator[Code]:
@@ -125,31 +138,46 @@ def _codes(sights: Sequence[Sight]) -> Iterator[Code]:
     sight = sights[-1]
     cells = Lattices(sight.points, sight.black, sight.sample)
     for lattice in cells.lattices():
-        # Giving up doubtful codewords costs time: only where no candidate fits without it, and for the likeliest
-        tries = [(number, False) for number in range(len(lattice))]
-        tries += [(number, True) for number in range(min(LIKELIEST, len(lattice)))]
-        for number, erase in tries:
-            code = _read(lattice[number], sights, erase)
-            if code is not None:
-                cells.remove(lattice[number])
-                yield code
-                break
+        while (read := _first(lattice, sights)) is not None:
+            number, reading = read
+            yield _code(lattice[number], reading)
+            lattice.remove(number)
 
 
-def _read(candidate: Candidate, sights: Sequence[Sight], erase: bool) -> Code | None:
+def _first(lattice: Lattice, sights: Sequence[Sight]) -> tuple[int, Reading] | None:
+    """The first candidate that can be read.
+
+    Giving up doubtful codewords costs time: only where no candidate fits without it, and for the likeliest.
+    """
+    black: dict[int, np.ndarray] = {}
+    tries = [(number, False) for number in range(len(lattice))]
+    tries += [(number, True) for number in range(min(LIKELIEST, len(lattice)))]
+    for number, erase in tries:
+        candidate = lattice[number]
+        if number not in black:
+            black[number] = _blackness(candidate, sights)
+        reading = read_grid(black[number], candidate.symbol, MAX_RISK, erase)
+        if reading is not None:
+            return number, reading
+    return None
+
+
+def _blackness(candidate: Candidate, sights: Sequence[Sight]) -> np.ndarray:
+    """Probability (rows, cols) that the code has black there, were it not inverted: the mean of all sights."""
     seen, last = candidate.cells >= 0, sights[-1]
     looks = [sight.sample(candidate.places) for sight in sights[:-1]]
     looks.append(np.where(seen, last.black[candidate.cells], last.sample(candidate.places)))
-    black = np.mean(looks, axis=0)
-    reading = read_grid(1 - black if candidate.inverted else black, candidate.symbol, erase=erase)
-    if reading is None:
-        return None
+    black: np.ndarray = np.mean(looks, axis=0)
+    return 1 - black if candidate.inverted else black
+
+
+def _code(candidate: Candidate, reading: Reading) -> Code:
     return Code(
         text=reading.text,
         rows=candidate.symbol.rows,
         cols=candidate.symbol.cols,
         corners=corners_of(candidate.places),
-        cells_found=int(seen.sum()),
+        cells_found=int((candidate.cells >= 0).sum()),
         errors_corrected=reading.errors + reading.erasures,
         engine="network",
         cells=candidate.places,
@@ -159,8 +187,8 @@ def _read(candidate: Candidate, sights: Sequence[Sight], erase: bool) -> Code | 
 
 def _surveys(shape: tuple[int, int]) -> list[float]:
     """Zooms at which the whole picture is looked at; a second one only where it shows much larger cells."""
-    side = max(shape)
-    zooms = [min(max(1.0, min(SMALLEST / side, ENLARGED)), SURVEYS[0] / side)]
+    side = (shape[0] * shape[1]) ** 0.5  # of a square as large: a long strip may be looked at finer than a square
+    zooms = [min(max(1.0, min(SMALLEST / max(shape), ENLARGED)), SURVEYS[0] / side)]
     if side * zooms[0] > 2 * SURVEYS[1]:
         zooms.append(SURVEYS[1] / side)
     return zooms
@@ -186,12 +214,13 @@ def _differ(pitch: float, other: float) -> bool:
 
 
 def _covers(code: Code, region: Region) -> bool:
-    """Whether most of the region is that code."""
+    """Whether there is hardly anything in the region but that code."""
     left, top, right, bottom = region.box
     low, high = code.corners.min(axis=0), code.corners.max(axis=0)
     middle = (left + right) / 2, (top + bottom) / 2
     inside = bool((low <= middle).all() and (middle <= high).all())
-    return inside and float((high - low).prod()) > 0.4 * (right - left) * (bottom - top)
+    rim = 4 * region.pitch  # both sides: what ``Sight.regions`` adds to be safe
+    return inside and float((high - low).prod()) > COVERED * max(right - left - rim, 1) * max(bottom - top - rim, 1)
 
 
 def _is_known(code: Code, others: Sequence[Code]) -> bool:

@@ -46,8 +46,8 @@ def load_weights(path: Path) -> Model:
         raise CellmarkError(f"{path}: cannot be read as weights: {error}") from error
     if not isinstance(recipe, dict):
         raise CellmarkError(f"{path}: no weights of cellmark")
-    if recipe["format"] != FORMAT:
-        made = f"format {recipe['format']}, written by cellmark {recipe['version']}"
+    if recipe.get("format") != FORMAT:
+        made = f"format {recipe.get('format')}, written by cellmark {recipe.get('version')}"
         raise CellmarkError(f"{path}: {made}; this is cellmark {cellmark.__version__}, which reads format {FORMAT}")
     network = build(recipe["network"], path)
     try:
