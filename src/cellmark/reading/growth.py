@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -21,9 +20,11 @@ BRIDGE = 3  # cells in a row that may be missing
 FAINT = 0.2  # weight of a place that was only predicted, against that of a cell, for each step away from cells
 LARGEST = 170  # cells a side: more than the largest symbol has
 WINDOW = 1.8  # cells, standard deviation of the window of the regression
-REACH = 5  # cells to every side, where the window ends
 PRIOR = 0.5  # cells, weight of the mean steps of the whole lattice against those near a place
 ROOM = 4  # rows and columns that are added at every side at a time
+_AWAY = np.arange(-5.0, 6.0)  # from a place in the window to its middle: filters look from there
+_WINDOW = np.exp(-0.5 * (_AWAY / WINDOW) ** 2)
+_POWERS = [_WINDOW * _AWAY**power for power in range(3)]
 UNKNOWN = 10  # the age of a place that is not even predicted
 _WEIGHT = np.append(FAINT ** np.arange(float(UNKNOWN)), 0.0)  # what a place of some age counts in a prediction
 _ALL, _BEFORE, _AFTER = slice(None), slice(None, -1), slice(1, None)
@@ -156,11 +157,21 @@ class _Growth:
         window, with r and q the rows and columns from it. The mean steps of the whole lattice count as much as
         ``PRIOR`` cells, so that a few cells in line are no problem.
         """
-        held = np.empty((3, *self.age.shape))
-        held[0] = _WEIGHT[self.age]
-        np.multiply(self.places.transpose(2, 0, 1), held[0], out=held[1:])
-        one, row, col, (rr, rc, cc) = _moments(held, rows, cols)
-        one -= held[:, rows, cols]  # not to itself; the middle of the window has the weight 1
+        weight = _WEIGHT[self.age]
+        held = np.empty((*weight.shape, 3))
+        held[..., 0] = weight
+        np.multiply(self.places, weight[..., None], out=held[..., 1:])
+
+        def moment(values: np.ndarray, rows_power: int, cols_power: int) -> np.ndarray:
+            """Sums (K, N) over the windows of values times powers of the rows and columns from the place."""
+            across, down = _POWERS[cols_power], _POWERS[rows_power]
+            sums = cv2.sepFilter2D(values, -1, across, down, borderType=cv2.BORDER_CONSTANT)
+            result: np.ndarray = sums[rows, cols].T
+            return result
+
+        one, row, col = (moment(held, *powers) for powers in ((0, 0), (1, 0), (0, 1)))
+        rr, rc, cc = (moment(weight, *powers) for powers in ((2, 0), (1, 1), (0, 2)))
+        one = one - held[rows, cols].T  # not to itself; the middle of the window has the weight 1
         total = np.maximum(one[0], 1e-9)
         # Centred on the mean of the window, the regression has two unknowns left
         mean, mr, mc = one[1:] / total, row[0] / total, col[0] / total
@@ -279,36 +290,6 @@ def _around(age: np.ndarray) -> np.ndarray:
     least = cv2.erode(age, np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT, borderValue=UNKNOWN)
     result: np.ndarray = np.where(least < UNKNOWN, np.minimum(least + 1, UNKNOWN - 1), UNKNOWN).astype(np.uint8)
     return result
-
-
-def _moments(
-    held: np.ndarray, rows: np.ndarray, cols: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Sums over the window around places: of values times powers of the rows and columns from there.
-
-    Args:
-        held: (K, height, width) of values, the weights first.
-        rows: (N,) of the places.
-        cols: (N,) likewise.
-
-    Returns:
-        (K, N) sums of the values, of those times the rows, and times the columns; then (3, N) of the weights times
-        rows squared, rows times columns, and columns squared.
-    """
-    down, across = (_window(size) for size in held.shape[1:])
-    plain, once, twice = held @ across[0], held @ across[1], held[0] @ across[2]
-    down = down.swapaxes(1, 2)
-    second = [down[2] @ plain[0], down[1] @ once[0], down[0] @ twice]
-    at = slice(None), rows, cols
-    return (down[0] @ plain)[at], (down[1] @ plain)[at], (down[0] @ once)[at], np.stack(second)[at]
-
-
-@lru_cache(maxsize=256)
-def _window(size: int) -> np.ndarray:
-    """What each of ``size`` places in a line counts for each other, times powers 0, 1, 2 of the way: (3, of, for)."""
-    away = np.subtract.outer(np.arange(size), np.arange(size)).astype(float)
-    window = np.where(np.abs(away) <= REACH, np.exp(-0.5 * (away / WINDOW) ** 2), 0.0)
-    return np.stack([window, window * away, window * away**2])
 
 
 def _nearest_only(index: np.ndarray, distance: np.ndarray) -> np.ndarray:
