@@ -100,10 +100,8 @@ class Lattice:
         """Looks for frames on a lattice among the cells of a picture."""
         self.grid, self.cells, self.tree = widen(grid, MARGIN), cells, tree
         self.seen = self.grid.seen
-        black = np.where(self.seen, cells.black[self.grid.cells], cells.sample(self.grid.places))
-        self.value = 2 * black - 1
-        self.frames = find_frames(self.value, self.seen, FRAMES)
         self._settled: dict[tuple[tuple[int, int], tuple[int, int]], Grid] = {}
+        self.judge(np.where(self.seen, cells.black[self.grid.cells], cells.sample(self.grid.places)))
 
     def __len__(self) -> int:
         """Number of candidates."""
@@ -116,6 +114,11 @@ class Lattice:
         if box not in self._settled:
             self._settled[box] = settle(self.grid, self.cells.points, self.tree, self.cells.used, *box)
         return _candidate(frame, self._settled[box])
+
+    def judge(self, black: np.ndarray) -> None:
+        """Looks for codes by another opinion of what is black: probabilities (rows, cols) for ``grid``."""
+        self.value = 2 * black - 1
+        self.frames = find_frames(self.value, self.seen, FRAMES)
 
     def remove(self, number: int) -> None:
         """Takes out a candidate that is a code, and looks for others on what is left of the lattice."""

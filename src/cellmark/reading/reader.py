@@ -1,7 +1,8 @@
 """The reader: a picture in, payloads out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Literal, get_args
 
@@ -13,7 +14,7 @@ from cellmark.errors import CellmarkError
 from cellmark.reading.classical import read_classical
 from cellmark.reading.code import Code, corners_of
 from cellmark.reading.codewords import Reading, read_grid
-from cellmark.reading.eye import ENLARGED, PEAK, Eye, Region, Sight
+from cellmark.reading.eye import ENLARGED, PEAK, PRESENT, Eye, Region, Sight, by_shade
 from cellmark.reading.lattice import Candidate, Lattice, Lattices
 from cellmark.tasks.checkpoint import Model
 
@@ -24,12 +25,14 @@ PITCHES = (8.0, 6.0, 12.0)  # pixels of the input between cells, for closer look
 OTHER_PITCH = 1.4  # times as fine or coarse: cells that need another look
 ALIKE = 1.12  # times as fine or coarse: the same look again
 LARGEST_LOOK = 1800 * 1800  # pixels of a closer look
+GOES_ON = 10  # cells that are added where a code goes on beyond a look
 COVERED = 0.7  # of a part of the picture that is a code which was read: there is no other one
 FINEST = 3.5  # pixels between cells below which a look is of no use
 MAX_RISK = 1e-7  # of one try, see ``correction``: one picture takes hundreds
 NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
 LIKELIEST = 3  # candidates of a lattice for which doubtful codewords are given up
 FRUITLESS = 10  # parts of a picture, the likeliest first, that are looked at closely one after another without a code
+CONTENT = 3  # the same, once one was read
 
 
 class Reader:
@@ -89,7 +92,8 @@ class Reader:
                 if not _is_known(code, found):
                     found.append(code)
                     yield code
-            regions += sight.regions()
+            seen = sight.regions()
+            regions += seen + _joined(seen)
         fruitless = 0
         for region in _distinct(regions):
             if any(_covers(code, region) for code in found):
@@ -101,7 +105,7 @@ class Reader:
                     found.append(code)
                     yield code
             fruitless = 0 if len(found) > before else fruitless + 1
-            if fruitless == FRUITLESS:
+            if fruitless >= (CONTENT if found else FRUITLESS):
                 return
 
     def _closely(
@@ -114,14 +118,19 @@ class Reader:
         sights: list[Sight] = []
         for zoom in _zooms(region):
             sights.append(eye.look(image, zoom, region))
+            wider = _widened(region, sights[-1], image.shape) if len(sights) == 1 else region
+            if wider != region:  # a code goes on where the first look ended
+                region = wider
+                sights[-1] = eye.look(image, zoom, region)
             fresh = [code for code in _codes(sights) if not _is_known(code, found)]
             yield from fresh
+            known = [*found, *fresh]
+            left = [part for part in sights[-1].regions() if not any(_covers(code, part) for code in known)]
             if fresh:
-                known = [*found, *fresh]
-                left = [part for part in sights[-1].regions() if not any(_covers(code, part) for code in known)]
                 others += [part for part in left if _differ(part.pitch, region.pitch)]
-                if all(_differ(part.pitch, region.pitch) for part in left):
-                    return
+                left = [part for part in left if not _differ(part.pitch, region.pitch)]
+            if not left:  # or the closer look shows that there was none
+                return
 
 
 def _zooms(region: Region) -> list[float]:
@@ -138,14 +147,21 @@ def _codes(sights: Sequence[Sight]) -> Iterator[Code]:
     sight = sights[-1]
     cells = Lattices(sight.points, sight.black, sight.sample)
     for lattice in cells.lattices():
-        while (read := _first(lattice, sights)) is not None:
-            number, reading = read
-            yield _code(lattice[number], reading)
-            lattice.remove(number)
+        found = False
+        while (read := _first(lattice, partial(_blackness, sights=sights))) is not None:
+            found = True
+            yield _code(lattice[read[0]], read[1])
+            lattice.remove(read[0])
+        if found:
+            continue
+        lattice.judge(by_shade(sight.shade(lattice.grid.places)))
+        while (read := _first(lattice, lambda candidate: by_shade(sight.shade(candidate.places)))) is not None:
+            yield _code(lattice[read[0]], read[1])
+            lattice.remove(read[0])
 
 
-def _first(lattice: Lattice, sights: Sequence[Sight]) -> tuple[int, Reading] | None:
-    """The first candidate that can be read.
+def _first(lattice: Lattice, blackness: Callable[[Candidate], np.ndarray]) -> tuple[int, Reading] | None:
+    """The first candidate that can be read; ``blackness`` tells the probability (rows, cols) of each cell to be black.
 
     Giving up doubtful codewords costs time: only where no candidate fits without it, and for the likeliest.
     """
@@ -155,7 +171,8 @@ def _first(lattice: Lattice, sights: Sequence[Sight]) -> tuple[int, Reading] | N
     for number, erase in tries:
         candidate = lattice[number]
         if number not in black:
-            black[number] = _blackness(candidate, sights)
+            seen = blackness(candidate)
+            black[number] = 1 - seen if candidate.inverted else seen
         reading = read_grid(black[number], candidate.symbol, MAX_RISK, erase)
         if reading is not None:
             return number, reading
@@ -163,12 +180,12 @@ def _first(lattice: Lattice, sights: Sequence[Sight]) -> tuple[int, Reading] | N
 
 
 def _blackness(candidate: Candidate, sights: Sequence[Sight]) -> np.ndarray:
-    """Probability (rows, cols) that the code has black there, were it not inverted: the mean of all sights."""
+    """What the network says in all sights, in the mean."""
     seen, last = candidate.cells >= 0, sights[-1]
     looks = [sight.sample(candidate.places) for sight in sights[:-1]]
     looks.append(np.where(seen, last.black[candidate.cells], last.sample(candidate.places)))
     black: np.ndarray = np.mean(looks, axis=0)
-    return 1 - black if candidate.inverted else black
+    return black
 
 
 def _code(candidate: Candidate, reading: Reading) -> Code:
@@ -192,6 +209,47 @@ def _surveys(shape: tuple[int, int]) -> list[float]:
     if side * zooms[0] > 2 * SURVEYS[1]:
         zooms.append(SURVEYS[1] / side)
     return zooms
+
+
+def _widened(region: Region, sight: Sight, shape: tuple[int, ...]) -> Region:
+    """The part with more on those sides at which its sight shows a code up to the edge."""
+    code = sight.presence > PRESENT
+    if not code.any():
+        return region
+    left, top, right, bottom = region.box
+    more = max(GOES_ON * region.pitch, 0.25 * max(right - left, bottom - top))
+    return replace(
+        region,
+        box=(
+            left - more * (left > 0 and bool(code[:, 0].any())),
+            top - more * (top > 0 and bool(code[0].any())),
+            right + more * (right < shape[1] and bool(code[:, -1].any())),
+            bottom + more * (bottom < shape[0] and bool(code[-1].any())),
+        ),
+    )
+
+
+def _joined(regions: Sequence[Region]) -> list[Region]:
+    """Parts side by side with cells alike, taken together: a long code may have been seen in pieces."""
+    groups: list[list[Region]] = []
+    for region in regions:
+        beside = [g for g in groups if any(_touch(region, r) and not _differ(region.pitch, r.pitch) for r in g)]
+        groups = [group for group in groups if group not in beside] + [[region, *chain(*beside)]]
+    return [_union(group) for group in groups if len(group) > 1]
+
+
+def _union(group: Sequence[Region]) -> Region:
+    boxes = np.array([region.box for region in group])
+    score = sum(region.score for region in group)
+    pitch = sum(region.score * region.pitch for region in group) / score
+    left, top = (float(value) for value in boxes[:, :2].min(axis=0))
+    right, bottom = (float(value) for value in boxes[:, 2:].max(axis=0))
+    return Region((left, top, right, bottom), pitch, score, group[0].zoom)
+
+
+def _touch(region: Region, other: Region) -> bool:
+    (a, b, c, d), (e, f, g, h) = region.box, other.box
+    return a <= g and e <= c and b <= h and f <= d
 
 
 def _distinct(regions: list[Region]) -> list[Region]:
