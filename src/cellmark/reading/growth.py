@@ -69,7 +69,7 @@ def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndar
     growth = _Growth(points, tree, used)
     growth.plant(seed)
     quiet = rings = most = 0
-    while quiet <= BRIDGE and max(growth.cells.shape) < LARGEST:
+    while quiet < BRIDGE and max(growth.cells.shape) < LARGEST:
         rings += 1
         if rings % PRUNED == 0 and growth.prune() > WILD and rings > PRUNED:  # so few cells tell nothing at first
             return None
