@@ -18,8 +18,8 @@ def work(config):
         os.kill(os.getpid(), one)
     names = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE", "LOCAL_RANK")
     state = {"config": config, "environment": {name: os.environ[name] for name in names}, "pid": os.getpid()}
-    (folder / "partial").write_text(OmegaConf.to_yaml(OmegaConf.create(state)))
-    (folder / "partial").rename(folder / f"process_{os.environ['LOCAL_RANK']}.yaml")
+    (folder / f"partial_{os.environ['LOCAL_RANK']}").write_text(OmegaConf.to_yaml(OmegaConf.create(state)))
+    (folder / f"partial_{os.environ['LOCAL_RANK']}").rename(folder / f"process_{os.environ['LOCAL_RANK']}.yaml")
     match config.get("then"):
         case "error":
             raise IndexError("the disk\nis full")
