@@ -14,20 +14,15 @@ from cellmark.errors import CellmarkError
 from cellmark.reading.classical import read_classical
 from cellmark.reading.code import Code, corners_of
 from cellmark.reading.codewords import Reading, read_grid
-from cellmark.reading.eye import ENLARGED, PEAK, PRESENT, Eye, Region, Sight, by_shade
+from cellmark.reading.eye import ENLARGED, PEAK, Eye, Region, Sight, by_shade
 from cellmark.reading.lattice import Candidate, Lattice, Lattices
+from cellmark.reading.regions import differ, distinct, joined, widened, zooms
 from cellmark.tasks.checkpoint import Model
 
 Choice = Literal["classical", "network", "both"]
 SURVEYS = (1024, 320)  # pixels, side of a square as large as the whole picture when looked at first
 SMALLEST = 160  # pixels, longer side up to which a small picture is enlarged for that
-PITCHES = (8.0, 6.0, 12.0)  # pixels of the input between cells, for closer looks
-OTHER_PITCH = 1.4  # times as fine or coarse: cells that need another look
-ALIKE = 1.12  # times as fine or coarse: the same look again
-LARGEST_LOOK = 1800 * 1800  # pixels of a closer look
-GOES_ON = 10  # cells that are added where a code goes on beyond a look
 COVERED = 0.7  # of a part of the picture that is a code which was read: there is no other one
-FINEST = 3.5  # pixels between cells below which a look is of no use
 MAX_RISK = 1e-7  # of one try, see ``correction``: one picture takes hundreds
 NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
 LIKELIEST = 3  # candidates of a lattice for which doubtful codewords are given up
@@ -93,9 +88,9 @@ class Reader:
                     found.append(code)
                     yield code
             seen = sight.regions()
-            regions += seen + _joined(seen)
+            regions += seen + joined(seen)
         fruitless = 0
-        for region in _distinct(regions):
+        for region in distinct(regions):
             if any(_covers(code, region) for code in found):
                 continue
             self._seen = True
@@ -116,9 +111,9 @@ class Reader:
         Parts of it that then need another size, for codes of smaller or larger cells, are put into ``others``.
         """
         sights: list[Sight] = []
-        for zoom in _zooms(region):
+        for zoom in zooms(region):
             sights.append(eye.look(image, zoom, region))
-            wider = _widened(region, sights[-1], image.shape) if len(sights) == 1 else region
+            wider = widened(region, sights[-1], image.shape) if len(sights) == 1 else region
             if wider != region:  # a code goes on where the first look ended
                 region = wider
                 sights[-1] = eye.look(image, zoom, region)
@@ -127,19 +122,10 @@ class Reader:
             known = [*found, *fresh]
             left = [part for part in sights[-1].regions() if not any(_covers(code, part) for code in known)]
             if fresh:
-                others += [part for part in left if _differ(part.pitch, region.pitch)]
-                left = [part for part in left if not _differ(part.pitch, region.pitch)]
+                others += [part for part in left if differ(part.pitch, region.pitch)]
+                left = [part for part in left if not differ(part.pitch, region.pitch)]
             if not left:  # or the closer look shows that there was none
                 return
-
-
-def _zooms(region: Region) -> list[float]:
-    """At which a part is looked at closely; not as it was seen already, nor too coarse, nor twice."""
-    left, top, right, bottom = region.box
-    most = min(ENLARGED, (LARGEST_LOOK / ((right - left) * (bottom - top))) ** 0.5)
-    zooms = dict.fromkeys(min(pitch / region.pitch, most) for pitch in PITCHES)
-    fine = [zoom for zoom in zooms if zoom * region.pitch >= FINEST]
-    return [zoom for zoom in fine if max(zoom / region.zoom, region.zoom / zoom) > ALIKE]
 
 
 def _codes(sights: Sequence[Sight]) -> Iterator[Code]:
@@ -205,70 +191,10 @@ def _code(candidate: Candidate, reading: Reading) -> Code:
 def _surveys(shape: tuple[int, int]) -> list[float]:
     """Zooms at which the whole picture is looked at; a second one only where it shows much larger cells."""
     side = (shape[0] * shape[1]) ** 0.5  # of a square as large: a long strip may be looked at finer than a square
-    zooms = [min(max(1.0, min(SMALLEST / max(shape), ENLARGED)), SURVEYS[0] / side)]
-    if side * zooms[0] > 2 * SURVEYS[1]:
-        zooms.append(SURVEYS[1] / side)
-    return zooms
-
-
-def _widened(region: Region, sight: Sight, shape: tuple[int, ...]) -> Region:
-    """The part with more on those sides at which its sight shows a code up to the edge."""
-    code = sight.presence > PRESENT
-    if not code.any():
-        return region
-    left, top, right, bottom = region.box
-    more = max(GOES_ON * region.pitch, 0.25 * max(right - left, bottom - top))
-    return replace(
-        region,
-        box=(
-            left - more * (left > 0 and bool(code[:, 0].any())),
-            top - more * (top > 0 and bool(code[0].any())),
-            right + more * (right < shape[1] and bool(code[:, -1].any())),
-            bottom + more * (bottom < shape[0] and bool(code[-1].any())),
-        ),
-    )
-
-
-def _joined(regions: Sequence[Region]) -> list[Region]:
-    """Parts side by side with cells alike, taken together: a long code may have been seen in pieces."""
-    groups: list[list[Region]] = []
-    for region in regions:
-        beside = [g for g in groups if any(_touch(region, r) and not _differ(region.pitch, r.pitch) for r in g)]
-        groups = [group for group in groups if group not in beside] + [[region, *chain(*beside)]]
-    return [_union(group) for group in groups if len(group) > 1]
-
-
-def _union(group: Sequence[Region]) -> Region:
-    boxes = np.array([region.box for region in group])
-    score = sum(region.score for region in group)
-    pitch = sum(region.score * region.pitch for region in group) / score
-    left, top = (float(value) for value in boxes[:, :2].min(axis=0))
-    right, bottom = (float(value) for value in boxes[:, 2:].max(axis=0))
-    return Region((left, top, right, bottom), pitch, score, group[0].zoom)
-
-
-def _touch(region: Region, other: Region) -> bool:
-    (a, b, c, d), (e, f, g, h) = region.box, other.box
-    return a <= g and e <= c and b <= h and f <= d
-
-
-def _distinct(regions: list[Region]) -> list[Region]:
-    """The regions without those that mostly lie in a better one."""
-    kept: list[Region] = []
-    for region in sorted(regions, key=lambda r: -r.score):
-        if not any(_share_within(region, other) > 0.7 and region.pitch > 0.5 * other.pitch for other in kept):
-            kept.append(region)
-    return kept
-
-
-def _share_within(region: Region, other: Region) -> float:
-    (a, b, c, d), (e, f, g, h) = region.box, other.box
-    overlap = max(0.0, min(c, g) - max(a, e)) * max(0.0, min(d, h) - max(b, f))
-    return overlap / max((c - a) * (d - b), 1e-9)
-
-
-def _differ(pitch: float, other: float) -> bool:
-    return max(pitch / other, other / pitch) > OTHER_PITCH
+    wanted = [min(max(1.0, min(SMALLEST / max(shape), ENLARGED)), SURVEYS[0] / side)]
+    if side * wanted[0] > 2 * SURVEYS[1]:
+        wanted.append(SURVEYS[1] / side)
+    return wanted
 
 
 def _covers(code: Code, region: Region) -> bool:
