@@ -9,10 +9,9 @@ from scipy.spatial import cKDTree
 from cellmark.errors import CellmarkError
 from cellmark.reading import reader as module
 from cellmark.reading.code import Code
-from cellmark.reading.eye import Region, Sight
+from cellmark.reading.eye import Sight
 from cellmark.reading.placement import draw
 from cellmark.reading.reader import FRUITLESS, NOTHING, UNREAD, Reader
-from cellmark.reading.regions import joined, widened, zooms
 from cellmark.symbology import by_shape, finder
 from tests.reading.drawn import corners, picture
 from tests.reading.payloads import codewords_at
@@ -190,29 +189,6 @@ def test_after_many_parts_without_a_code_the_rest_is_left():
     assert [code.text for code in reader.read(canvas(*size))] == ["ok"]
 
 
-def test_a_code_that_was_seen_in_pieces_is_looked_at_as_a_whole():
-    left, right = Region((10, 10, 60, 40), 4.0, 30.0, 1.0), Region((60, 12, 90, 44), 5.0, 10.0, 1.0)
-    coarse, apart = Region((80, 10, 120, 40), 8.0, 9.0, 1.0), Region((200, 0, 230, 30), 4.0, 5.0, 1.0)
-    (whole,) = joined([left, coarse, right, apart])  # the coarse one touches, but is none of theirs
-    assert whole == Region((10, 10, 90, 44), 4.25, 40.0, 1.0)
-    bridge = Region((85, 10, 205, 40), 4.5, 3.0, 1.0)
-    (whole,) = joined([left, right, apart, bridge])
-    assert whole.box == (10, 0, 230, 44)
-
-
-@pytest.mark.parametrize("cut", [(0, 0, 150, 220), (110, 0, 300, 220), (0, 0, 300, 120), (0, 90, 300, 220)])
-def test_a_part_is_widened_where_a_code_goes_on(cut):
-    truth = drawn("abc", (150.0, 110.0), 9.0)
-    eye = reader_for(truth, size=(300, 220)).eye
-    part = Region(tuple(map(float, cut)), 9.0, 1.0, 1.0)
-    wider = widened(part, eye.look(canvas(300, 220), 1.0, part), (220, 300, 3))
-    inner = [0 < side < end for side, end in zip(cut, (300, 220, 300, 220), strict=True)]
-    moved = [new != old for new, old in zip(wider.box, part.box, strict=True)]
-    assert moved == inner and sum(moved) == 1
-    whole = Region((40.0, 10.0, 260.0, 210.0), 9.0, 1.0, 1.0)
-    assert widened(whole, eye.look(canvas(300, 220), 1.0, whole), (220, 300, 3)) == whole
-
-
 def test_brightness_tells_where_the_network_is_at_odds_with_itself(monkeypatch):
     """The upper half of its classes is exchanged: no finder is left, but the picture is clear."""
     truth = drawn("by shade", (150, 140), 9.0, 10, shape=(16, 16))
@@ -224,13 +200,6 @@ def test_brightness_tells_where_the_network_is_at_odds_with_itself(monkeypatch):
     monkeypatch.setattr(Sight, "shade", lambda sight, points: np.where(black[nearest.query(points)[1]], 60.0, 140.0))
     (code,) = reader.read(canvas(300, 280))
     is_read(code, truth)
-
-
-def test_no_look_is_taken_twice():
-    assert zooms(Region((0, 0, 200, 200), 8.0, 1.0, 0.3)) == [1.0, 0.75, 1.5]
-    assert zooms(Region((0, 0, 200, 200), 8.0, 1.0, 1.0)) == [0.75, 1.5]  # as it was seen already
-    assert zooms(Region((0, 0, 3000, 2000), 6.0, 1.0, 0.3)) == [(1800 * 1800 / 6e6) ** 0.5]  # no larger one
-    assert zooms(Region((0, 0, 4000, 3000), 6.0, 1.0, 0.3)) == []  # too coarse
 
 
 def classical(truth):

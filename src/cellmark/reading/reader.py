@@ -1,6 +1,6 @@
 """The reader: a picture in, payloads out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -133,17 +133,20 @@ def _codes(sights: Sequence[Sight]) -> Iterator[Code]:
     sight = sights[-1]
     cells = Lattices(sight.points, sight.black, sight.sample)
     for lattice in cells.lattices():
-        found = False
-        while (read := _first(lattice, partial(_blackness, sights=sights))) is not None:
-            found = True
-            yield _code(lattice[read[0]], read[1])
-            lattice.remove(read[0])
-        if found:
-            continue
-        lattice.judge(by_shade(sight.shade(lattice.grid.places)))
-        while (read := _first(lattice, lambda candidate: by_shade(sight.shade(candidate.places)))) is not None:
-            yield _code(lattice[read[0]], read[1])
-            lattice.remove(read[0])
+        if not (yield from _all(lattice, partial(_blackness, sights=sights))):
+            lattice.judge(by_shade(sight.shade(lattice.grid.places)))
+            yield from _all(lattice, lambda candidate: by_shade(sight.shade(candidate.places)))
+
+
+def _all(lattice: Lattice, blackness: Callable[[Candidate], np.ndarray]) -> Generator[Code, None, bool]:
+    """One code of a lattice after another; whether there was any."""
+    found = False
+    while (read := _first(lattice, blackness)) is not None:
+        number, reading = read
+        yield _code(lattice[number], reading)
+        lattice.remove(number)
+        found = True
+    return found
 
 
 def _first(lattice: Lattice, blackness: Callable[[Candidate], np.ndarray]) -> tuple[int, Reading] | None:
