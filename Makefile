@@ -1,5 +1,6 @@
 # make demo   environment, data, training, evaluation, prediction
 # make test   lint, types and tests in the same environment
+# make reader-weights   the weights of `cellmark read`, anew
 # make docs   the documentation as a site in outputs/site; docs-serve shows it while it is written
 
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ RUN := outputs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 CKPT = $(RUN)/train/checkpoints/best.ckpt
 HELD_OUT := 6_dirty_blurred
 
-.PHONY: demo test install benchmark benchmark-reading docs docs-serve
+.PHONY: demo test install benchmark benchmark-reading reader-weights docs docs-serve
 install: $(READY)
 
 # Made again when the requirements change. constraints.txt pins versions that were tested together.
@@ -47,6 +48,16 @@ benchmark: $(READY)
 # An hour or more; CKPT=FILE in place of the weights in the package, QUICK=1 for a few pictures.
 benchmark-reading: $(READY)
 	$(BIN)/python scripts/benchmark_reading.py $(if $(QUICK),--quick) $(if $(filter command line,$(origin CKPT)),--ckpt $(CKPT))
+
+# The weights in the package: three hours on two cores. The run's folder is new each time, the pictures are kept.
+READER := outputs/reader
+READER_RUN := $(READER)/$(shell date +%Y-%m-%d_%H-%M-%S)
+reader-weights: $(READY)
+	[ -d $(READER)/data ] || $(BIN)/cellmark dataset_synth output_dir=$(READER)/data conditions=all images_per_folder=2400 size=256 \
+	  seed=20 'severity=[0.0,1.6]'
+	$(BIN)/cellmark train experiment=reader seed=1 data.root=$(READER)/data data.val_folder=12_mixed output_dir=$(READER_RUN)
+	$(BIN)/python scripts/reader_weights.py $(READER_RUN)/checkpoints/best.ckpt
+	$(BIN)/python scripts/reader_classifier.py $(READER)/data --output $(READER_RUN)-classifier
 
 docs: $(READY)
 	$(BIN)/python -m mkdocs build --strict

@@ -15,7 +15,7 @@ import numpy as np
 from cellmark.reading.classical import barcodes
 from cellmark.reading.reader import Reader
 from cellmark.reading.text import content
-from cellmark.reading.weights import load_default
+from cellmark.reading.weights import load_classifier, load_default
 from cellmark.tasks.checkpoint import Model, load_checkpoint
 from reading_benchmark.scoring import Read
 
@@ -71,7 +71,7 @@ def make(names: Sequence[str], ckpt: Path | None, device: str, *, told: bool = F
         elif name == LIBDMTX:
             subjects.append(libdmtx())
         else:
-            reader = Reader(model, device, "network" if name == NETWORK else "both")
+            reader = Reader(model, device, "network" if name == NETWORK else "both", load_classifier())
             subjects.append(Subject(name, str(ckpt or "weights in the package"), partial(_ours, reader, told)))
     return subjects
 

@@ -8,7 +8,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from cellmark.errors import CellmarkError
-from cellmark.reading.eye import Eye, Region, blackness, by_shade
+from cellmark.reading.eye import Eye, Region, blackness
 from tests.reading.perfect import canvas, drawn, model_of
 
 CPU = torch.device("cpu")
@@ -115,25 +115,6 @@ def test_an_empty_picture_has_no_regions():
 def test_slivers_can_be_looked_at(size, zoom):
     sight = eye_for(size=size).look(np.full((*size[::-1], 3), 99, np.uint8), zoom)
     assert not len(sight.points) and sight.regions() == []
-
-
-def test_shades_are_those_of_the_picture():
-    """Red and green rise along x and y in the picture: so does its grey."""
-    sight = eye_for().look(canvas(*SIZE), 1.5, Region((40.0, 30.0, 260.0, 200.0), 9.0, 1.0, 1.0))
-    x, y = np.meshgrid(np.arange(60, 240, 7.5), np.arange(50, 180, 6.5))
-    red, green = 20 + 215 * x / (SIZE[0] - 1), 20 + 215 * y / (SIZE[1] - 1)
-    expected = 0.299 * red + 0.587 * green + 0.114 * (255 - (red + green) / 2)
-    assert np.abs(sight.shade(np.stack([x, y], axis=-1)) - expected).max() < 1.5
-    assert np.isfinite(sight.shade(np.full((2, 2, 2), -50.0))).all()
-
-
-def test_cells_darker_than_those_around_are_black():
-    rng = np.random.default_rng(0)
-    black = rng.random((20, 24)) < 0.5
-    light = np.linspace(60, 200, 24)  # four times as bright at one end
-    seen = by_shade(np.where(black, 0.5, 1.0) * light + rng.normal(0, 2, black.shape))
-    assert ((seen > 0.5) == black).mean() > 0.99 and seen.min() >= 0.05 and seen.max() <= 0.95
-    np.testing.assert_allclose(by_shade(np.full((9, 9), 80.0)), 0.5)  # nothing to tell
 
 
 def test_blackness():

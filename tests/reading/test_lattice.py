@@ -86,9 +86,9 @@ def test_several_codes_in_one_picture_are_found_one_after_another():
                     candidate.symbol,
                     candidate.places - shifts[index],
                     np.where(candidate.cells >= 0, candidate.cells - firsts[index], -1),
+                    candidate.black,
                     candidate.inverted,
                     candidate.mirrored,
-                    candidate.weight,
                 )
                 inside = (own.cells >= -1).all() and (own.cells < len(part.points)).all()
                 if index not in found and inside and is_exact(own, part):

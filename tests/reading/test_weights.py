@@ -8,8 +8,16 @@ from safetensors.torch import load_file, save_file
 
 import reader_weights
 from cellmark.errors import CellmarkError
+from cellmark.models.classifier import CellClassifier
 from cellmark.reading import weights
-from cellmark.reading.weights import LARGEST, load_default, load_weights, save_weights
+from cellmark.reading.weights import (
+    LARGEST,
+    load_classifier,
+    load_default,
+    load_weights,
+    save_classifier,
+    save_weights,
+)
 from cellmark.tasks.checkpoint import FORMAT, RECIPE, load_checkpoint
 from tests.reading.networks import checkpoint, content
 
@@ -129,6 +137,29 @@ def test_the_default_is_found_or_missed(saved, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "DEFAULT", tmp_path / "nowhere.safetensors")
     with pytest.raises(CellmarkError, match="no default weights; name a checkpoint with ckpt="):
         load_default()
+
+
+def test_the_weights_of_the_package_are_small():
+    files = sorted(path.name for path in weights.DEFAULT.parent.iterdir() if path.suffix == ".safetensors")
+    assert files == [weights.CLASSIFIER.name, weights.DEFAULT.name]
+    assert sum((weights.DEFAULT.parent / name).stat().st_size for name in files) <= LARGEST
+
+
+def test_a_classifier_is_what_was_saved(saved, tmp_path):
+    torch.manual_seed(0)
+    network, path = CellClassifier((6, 8, 10), (1, 2)).eval(), tmp_path / "c.safetensors"
+    save_classifier(network, path)
+    again = load_classifier(path)
+    image = torch.randint(0, 256, (1, 3, 80, 80), dtype=torch.uint8)
+    with torch.inference_mode():
+        for one, other in zip(network(image), again(image), strict=True):
+            torch.testing.assert_close(one, other, atol=2e-2, rtol=0)
+    with pytest.raises(CellmarkError, match="weights of Network, not of a classifier of cells"):
+        load_classifier(saved[1])
+    with pytest.raises(CellmarkError, match="weights of CellClassifier, not of a network that finds cells"):
+        load_weights(path)
+    with pytest.raises(CellmarkError, match=r"nowhere\.safetensors: this installation of cellmark has no such weights"):
+        load_classifier(tmp_path / "nowhere.safetensors")
 
 
 def test_the_script_writes_the_file(saved, tmp_path, monkeypatch, capsys):

@@ -1,10 +1,33 @@
 """The generated pictures that readers are measured on."""
 
 import numpy as np
+import pytest
 
 from cellmark.reading.classical import read_classical
 from reading_benchmark import pictures
 from reading_benchmark.large import large
+
+FROZEN = {  # payload, mean and spread of grey: whoever changes the generator makes another benchmark
+    "1_label_print 1 #0": ("4282-7207-DJCJ-PMIN-4037-3625-XT", 145.9, 69.8),
+    "2_dot_peened 1 #0": ("1364558799365334145122668913610630", 88.7, 27.8),
+    "3_laser_etched 1 #0": ("2260-TIJR-OBZP", 59.0, 47.1),
+    "4_curved_bottle 1 #0": ("BVsf-Nrm/L9PYagMT", 109.9, 75.9),
+    "5_crumpled_foil 1 #0": ("xL/udp", 138.3, 79.3),
+    "6_dirty_blurred 1 #0": (
+        "824030539750520022185209642529711472878379780587808899676076875397383420883723627872733513414206395678341157167787019452293520430615125344407402608207819593625387329662172685422890595681945105441014340842118632710299620579500078174957254078684891802151735857554404304896356552783581",
+        120.4,
+        69.3,
+    ),
+}
+
+
+def test_the_synthetic_set_is_frozen():
+    shown = {picture.name: picture.load() for picture in pictures.synthetic(1) if picture.name in FROZEN}
+    assert len(shown) == 6
+    for name, (text, mean, spread) in FROZEN.items():
+        assert shown[name].texts[0] == text
+        assert shown[name].image.mean() == pytest.approx(mean, abs=0.2)
+        assert shown[name].image.std() == pytest.approx(spread, abs=0.2)
 
 
 def test_the_synthetic_set_stays_when_more_is_asked_for():

@@ -9,7 +9,7 @@ from cellmark.data.images import read_image
 from cellmark.errors import CellmarkError
 from cellmark.reading.code import Code
 from cellmark.reading.reader import Choice, Reader
-from cellmark.reading.weights import load_default
+from cellmark.reading.weights import load_classifier, load_default
 from cellmark.tasks.checkpoint import load_checkpoint
 
 _KEPT = 4  # readers that are kept for the next call
@@ -68,7 +68,8 @@ def _made(engine: Choice, device: str, path: Path | None, stamp: tuple[int, int]
     """The reader; ``stamp`` tells one content of the file from another."""
     if engine not in ("both", "network"):
         return Reader(None, device, engine)
-    return Reader(load_default() if path is None else load_checkpoint(path), device, engine)
+    model = load_default() if path is None else load_checkpoint(path)
+    return Reader(model, device, engine, load_classifier())
 
 
 def _pixels(image: np.ndarray) -> np.ndarray:

@@ -15,7 +15,6 @@ from cellmark.tasks.checkpoint import Model
 PEAK = 0.12  # least height of a peak: the lattice sorts out false cells
 PRESENT = 0.4  # least probability of a code
 EMPTY = 0.1  # where its probability stays below that, also in the squares around, cells are none
-AROUND = 7  # cells a side: the surroundings against which a cell is dark or light
 FLOOR = 0.05  # of both classes' maps: where neither rises, black is as likely as white
 ENLARGED = 10.0  # largest enlargement of a picture
 
@@ -50,7 +49,6 @@ class Sight:
         scale: input pixels per pixel of the picture, along x and y.
         origin: x, y in the picture of the part's upper left corner.
         stride: input pixels per pixel of the heatmap.
-        grey: uint8 (H, W) the input itself.
     """
 
     points: np.ndarray
@@ -61,7 +59,6 @@ class Sight:
     scale: tuple[float, float]
     origin: tuple[float, float]
     stride: int
-    grey: np.ndarray
 
     def sample(self, points: np.ndarray) -> np.ndarray:
         """Probability that there is black, at points (..., 2) of the picture: the highest value near each decides."""
@@ -70,11 +67,6 @@ class Sight:
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         values = self._near[:, y.clip(0, height - 1), x.clip(0, width - 1)]
         return np.where(inside, blackness(values), 0.5)
-
-    def shade(self, points: np.ndarray) -> np.ndarray:
-        """Grey value 0..255 at points (rows, cols, 2) of the picture; beyond it, that of its edge."""
-        x, y = np.moveaxis(resize_points(np.asarray(points, float) - self.origin, self.scale).astype(np.float32), -1, 0)
-        return np.asarray(cv2.remap(self._soft, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
     def regions(self) -> list[Region]:
         """The parts where codes seem to be, the best first."""
@@ -101,11 +93,6 @@ class Sight:
         """The highest value of each map in the 3x3 pixels around every pixel."""
         return np.stack([cv2.dilate(plane, np.ones((3, 3))) for plane in self.heatmap])
 
-    @cached_property
-    def _soft(self) -> np.ndarray:
-        """The input without its finest grain."""
-        return cv2.GaussianBlur(self.grey.astype(np.float32), (0, 0), 1.0)
-
     def _to_map(self, points: np.ndarray) -> np.ndarray:
         inner = np.asarray(points, float) - self.origin
         return resize_points(inner, (self.scale[0] / self.stride, self.scale[1] / self.stride))
@@ -130,21 +117,6 @@ def _around(presence: np.ndarray, points: np.ndarray) -> np.ndarray:
     x, y = (points / BIN).astype(int).clip(0, np.array(presence.shape[::-1]) - 1).T
     result: np.ndarray = highest[y, x]
     return result
-
-
-def by_shade(grey: np.ndarray) -> np.ndarray:
-    """Probability of black (rows, cols) from the grey values of a lattice's cells: darker than those around, or not.
-
-    The network says which cells are black by what it has learnt of codes. Where that is at odds with itself, as with a
-    light code on a dark part that has a light rim, plain brightness may tell.
-    """
-    values = grey.astype(np.float32)
-    mean = cv2.blur(values, (AROUND, AROUND), borderType=cv2.BORDER_REPLICATE)
-    spread = np.sqrt(
-        np.maximum(cv2.blur(values * values, (AROUND, AROUND), borderType=cv2.BORDER_REPLICATE) - mean**2, 0)
-    )
-    result: np.ndarray = 0.5 + 0.45 * np.clip((mean - values) / np.maximum(spread, 1.0), -1, 1)
-    return result.astype(float)
 
 
 class Eye:
@@ -210,5 +182,4 @@ class Eye:
             scale=scale,
             origin=origin,
             stride=self.network.stride,
-            grey=cv2.cvtColor(part, cv2.COLOR_RGB2GRAY),
         )

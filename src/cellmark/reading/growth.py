@@ -49,7 +49,13 @@ class Grid:
         return result
 
 
-def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndarray], used: np.ndarray) -> Grid | None:
+def grow(
+    points: np.ndarray,
+    tree: cKDTree,
+    seed: tuple[int, np.ndarray, np.ndarray],
+    used: np.ndarray,
+    most_rings: int = LARGEST,
+) -> Grid | None:
     """Grows a lattice from a seed, a ring of places at a time.
 
     Every place at the rim is predicted from the cells around it and the steps between them, and takes the cell that
@@ -62,6 +68,7 @@ def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndar
         tree: of the points.
         seed: a cell, its neighbours to both sides, and those above and below it.
         used: bool (N,) cells that belong to another lattice.
+        most_rings: stop there.
 
     Returns:
         The lattice; None where most cells lie as far aside of their neighbours' predictions as they do by chance.
@@ -69,7 +76,7 @@ def grow(points: np.ndarray, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndar
     growth = _Growth(points, tree, used)
     growth.plant(seed)
     quiet = rings = most = 0
-    while quiet < BRIDGE and max(growth.cells.shape) < LARGEST:
+    while quiet < BRIDGE and rings < most_rings and max(growth.cells.shape) < LARGEST:
         rings += 1
         if rings % PRUNED == 0 and growth.prune() > WILD and rings > PRUNED:  # so few cells tell nothing at first
             return None
@@ -243,6 +250,15 @@ def widen(grid: Grid, margin: int) -> Grid:
     inner = slice(2, -2), slice(2, -2)
     growth.fill(inner)
     return Grid(growth.places[inner], growth.cells[inner])
+
+
+def smoothed(grid: Grid) -> np.ndarray:
+    """Places (rows, cols, 2) of which those with a cell have moved half the way to where their neighbours have them."""
+    growth = _framed(grid, np.zeros((1, 2)), None, 2)
+    rows, cols = np.nonzero(growth.cells >= 0)
+    places = grid.places.copy()
+    places[rows - 2, cols - 2] = (growth.places[rows, cols] + growth.predict(rows, cols).places) / 2
+    return places
 
 
 def settle(

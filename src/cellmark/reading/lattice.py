@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from cellmark.data.rectify import cell_size
 from cellmark.reading.frames import Frame, find_frames, straighten
-from cellmark.reading.growth import Grid, grow, settle, widen
+from cellmark.reading.growth import NEAR, Grid, grow, settle, widen
 from cellmark.reading.seeds import Seeds, find_seeds
 from cellmark.symbology import Symbol
 
@@ -16,6 +17,7 @@ MARGIN = 3  # rows and columns beyond what was seen in which a border may lie
 LEAST_CELLS = 30  # seen cells without which there is no code: the smallest symbol has 80
 FRAMES = 8  # of a lattice that are tried
 FRUITLESS = 8  # seeds one after another that lead to no code: the others are worse
+CORE = 5  # rings of a lattice around its seed that are surest
 SEEDS = 3  # from which the lattice of one part of the picture is grown
 
 
@@ -27,17 +29,17 @@ class Candidate:
         symbol: the size.
         places: float64 (rows, cols, 2) x, y of every cell.
         cells: int (rows, cols) index of the cell that was seen there, -1 where none was.
+        black: (rows, cols) probability of black by which it was found.
         inverted: whether black and white are exchanged.
         mirrored: whether the code is seen from behind.
-        weight: how likely it is, from its finder; see ``Frame``.
     """
 
     symbol: Symbol
     places: np.ndarray
     cells: np.ndarray
+    black: np.ndarray
     inverted: bool
     mirrored: bool
-    weight: float
 
 
 class Lattices:
@@ -74,11 +76,12 @@ class Lattices:
         for number, cell in enumerate(seeds.cells):
             if self.tries[cell] >= SEEDS or self._taken(seeds, number):
                 continue
-            grid = grow(self.points, tree, (int(cell), seeds.right[number], seeds.down[number]), self.used)
+            seed = int(cell), seeds.right[number], seeds.down[number]
+            grid = grow(self.points, tree, seed, self.used)
             self.fruitless += 1
             self.tries[cell if grid is None else grid.cells[grid.seen]] += 1
             if grid is not None and int(grid.seen.sum()) >= LEAST_CELLS:
-                yield Lattice(straighten(grid), self, tree)
+                yield Lattice(straighten(grid), self, tree, seed)
             if self.fruitless == FRUITLESS:
                 return
 
@@ -96,10 +99,11 @@ class Lattices:
 class Lattice:
     """Cells of one lattice, and the codes that they may be."""
 
-    def __init__(self, grid: Grid, cells: Lattices, tree: cKDTree) -> None:
-        """Looks for frames on a lattice among the cells of a picture."""
+    def __init__(self, grid: Grid, cells: Lattices, tree: cKDTree, seed: tuple[int, np.ndarray, np.ndarray]) -> None:
+        """Looks for frames on a lattice among the cells of a picture, grown from a seed."""
+        self.seed = seed
         self.grid, self.cells, self.tree = widen(grid, MARGIN), cells, tree
-        self.seen = self.grid.seen
+        self.seen, self.followed = self.grid.seen, False
         self._settled: dict[tuple[tuple[int, int], tuple[int, int]], Grid] = {}
         self.judge(np.where(self.seen, cells.black[self.grid.cells], cells.sample(self.grid.places)))
 
@@ -111,14 +115,37 @@ class Lattice:
         """A candidate, the likeliest first; its places are settled when it is first asked for."""
         frame = self.frames[number]
         box = frame.rows, frame.cols
+        if self.followed:
+            part = slice(*frame.rows), slice(*frame.cols)
+            self._settled[box] = Grid(self.grid.places[part], self.grid.cells[part])
         if box not in self._settled:
             self._settled[box] = settle(self.grid, self.cells.points, self.tree, self.cells.used, *box)
-        return _candidate(frame, self._settled[box])
+        value = self.value[slice(*frame.rows), slice(*frame.cols)]
+        return _candidate(frame, self._settled[box], (value + 1) / 2)
 
     def judge(self, black: np.ndarray) -> None:
         """Looks for codes by another opinion of what is black: probabilities (rows, cols) for ``grid``."""
         self.value = 2 * black - 1
         self.frames = find_frames(self.value, self.seen, FRAMES)
+
+    def core(self) -> np.ndarray | None:
+        """Places (rows, cols, 2) of the lattice around its seed only, where it is surest."""
+        grid = grow(self.cells.points, self.tree, self.seed, self.cells.used, CORE)
+        return None if grid is None or not grid.seen.any() else widen(grid, MARGIN).places
+
+    def follow(self, places: np.ndarray, black: np.ndarray, known: np.ndarray) -> None:
+        """Looks for codes with other places of the lattice, which are final.
+
+        Args:
+            places: (rows, cols, 2).
+            black: (rows, cols) probability.
+            known: bool (rows, cols), which of them count when a frame is looked for.
+        """
+        distance, index = self.tree.query(places)
+        near = distance < NEAR * cell_size(places)
+        self.grid = Grid(places, np.where(near & ~self.cells.used[index], index, -1))
+        self.seen, self.followed = known, True
+        self.judge(black)
 
     def remove(self, number: int) -> None:
         """Takes out a candidate that is a code, and looks for others on what is left of the lattice."""
@@ -132,9 +159,9 @@ def _unknown(places: np.ndarray) -> np.ndarray:
     return np.full(places.shape[:-1], 0.5)
 
 
-def _candidate(frame: Frame, grid: Grid) -> Candidate:
+def _candidate(frame: Frame, grid: Grid, black: np.ndarray) -> Candidate:
     places, cells = frame.upright(grid.places), frame.upright(grid.cells)
     # Rows downwards and columns to the right turn clockwise in a picture; seen from behind they do not
     down, right = places[-1, 0] - places[0, 0], places[-1, -1] - places[-1, 0]
     mirrored = bool(right[0] * down[1] - right[1] * down[0] < 0)
-    return Candidate(frame.symbol, places, cells, frame.inverted, mirrored, frame.weight)
+    return Candidate(frame.symbol, places, cells, frame.upright(black), frame.inverted, mirrored)

@@ -11,12 +11,14 @@ import numpy as np
 import torch
 
 from cellmark.errors import CellmarkError
+from cellmark.models.classifier import CellClassifier
 from cellmark.reading.classical import read_classical
 from cellmark.reading.code import Code, corners_of
 from cellmark.reading.codewords import Reading, read_grid
-from cellmark.reading.eye import ENLARGED, PEAK, Eye, Region, Sight, by_shade
+from cellmark.reading.eye import ENLARGED, PEAK, Eye, Region, Sight
 from cellmark.reading.lattice import Candidate, Lattice, Lattices
 from cellmark.reading.regions import differ, distinct, joined, widened, zooms
+from cellmark.reading.second_look import SecondLook
 from cellmark.tasks.checkpoint import Model
 
 Choice = Literal["classical", "network", "both"]
@@ -27,6 +29,7 @@ MAX_RISK = 1e-7  # of one try, see ``correction``: one picture takes hundreds
 NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
 LIKELIEST = 3  # candidates of a lattice for which doubtful codewords are given up
 FRUITLESS = 10  # parts of a picture, the likeliest first, that are looked at closely one after another without a code
+FOLLOWED = 4  # lattices of one look that get a second one
 CONTENT = 3  # the same, once one was read
 
 
@@ -40,13 +43,20 @@ class Reader:
         reason: why the last picture gave nothing; empty where it gave something.
     """
 
-    def __init__(self, model: Model | None, device: str = "auto", engine: Choice = "both") -> None:
+    def __init__(
+        self,
+        model: Model | None,
+        device: str = "auto",
+        engine: Choice = "both",
+        classifier: CellClassifier | None = None,
+    ) -> None:
         """Prepares the engines.
 
         Args:
             model: for the network, see ``Eye``; None with the classical engine.
             device: ``cpu``, ``cuda``, ... or ``auto``: a GPU where there is one.
             engine: ``both``, or one of them alone, to compare.
+            classifier: for a second look at the cells of what could not be read by the first; None does without.
 
         Raises:
             CellmarkError: a model that cannot read, none where one is needed, an engine or a device that is not there.
@@ -58,6 +68,7 @@ class Reader:
         self.engine, self.reason, self._seen = engine, "", False
         where = _device(device)
         self.eye = None if engine == "classical" or model is None else Eye(_keen(model), where)
+        self.second = None if self.eye is None or classifier is None else SecondLook(classifier, where)
 
     def read(self, image: np.ndarray, codes: int | None = None) -> list[Code]:
         """Reads the codes of a picture.
@@ -83,7 +94,7 @@ class Reader:
         regions: list[Region] = []
         for zoom in _surveys(image.shape[:2]):
             sight = eye.look(image, zoom)
-            for code in _codes([sight]):
+            for code in self._codes(image, [sight]):
                 if not _is_known(code, found):
                     found.append(code)
                     yield code
@@ -117,7 +128,7 @@ class Reader:
             if wider != region:  # a code goes on where the first look ended
                 region = wider
                 sights[-1] = eye.look(image, zoom, region)
-            fresh = [code for code in _codes(sights) if not _is_known(code, found)]
+            fresh = [code for code in self._codes(image, sights) if not _is_known(code, found)]
             yield from fresh
             known = [*found, *fresh]
             left = [part for part in sights[-1].regions() if not any(_covers(code, part) for code in known)]
@@ -127,15 +138,28 @@ class Reader:
             if not left:  # or the closer look shows that there was none
                 return
 
+    def _codes(self, image: np.ndarray, sights: Sequence[Sight]) -> Iterator[Code]:
+        """The codes whose cells the last of some sights shows; all of them say what is black."""
+        sight = sights[-1]
+        cells = Lattices(sight.points, sight.black, sight.sample)
+        followed = 0
+        for lattice in cells.lattices():
+            if (yield from _all(lattice, partial(_blackness, sights=sights))):
+                continue
+            if self.second is not None and followed < FOLLOWED:
+                followed += 1
+                yield from self._follow(self.second, image, lattice)
 
-def _codes(sights: Sequence[Sight]) -> Iterator[Code]:
-    """The codes whose cells the last of some sights shows; all of them say what is black."""
-    sight = sights[-1]
-    cells = Lattices(sight.points, sight.black, sight.sample)
-    for lattice in cells.lattices():
-        if not (yield from _all(lattice, partial(_blackness, sights=sights))):
-            lattice.judge(by_shade(sight.shade(lattice.grid.places)))
-            yield from _all(lattice, lambda candidate: by_shade(sight.shade(candidate.places)))
+    def _follow(self, second: SecondLook, image: np.ndarray, lattice: Lattice) -> Iterator[Code]:
+        """The codes that the second look finds, from the whole lattice or else from its core."""
+        for start in (lambda: lattice.grid.places, lattice.core):
+            places = start()
+            looked = None if places is None else second.follow(image, places)
+            if looked is None:
+                continue
+            lattice.follow(looked.places, looked.black, looked.known)
+            if (yield from _all(lattice, lambda candidate: candidate.black)):
+                return
 
 
 def _all(lattice: Lattice, blackness: Callable[[Candidate], np.ndarray]) -> Generator[Code, None, bool]:
