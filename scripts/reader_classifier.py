@@ -3,7 +3,6 @@
 import argparse
 import logging
 import sys
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -65,6 +64,7 @@ def train(data: Path, val_folder: str, epochs: int, seed: int, output: Path, tar
         default_root_dir=output,
         callbacks=[Energy(), RichProgressBar()],
         logger=False,
+        deterministic=True,
         enable_checkpointing=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -82,19 +82,15 @@ def _loader(folders: list[Folder], seed: int, augment: bool) -> DataLoader[Label
     codes = RectifiedCodes(folders, seed, augment)
     if not len(codes):
         raise CellmarkError(f"{', '.join(f.name for f in folders)}: no code whose rows and columns are known")
+    cv2.setNumThreads(1)  # OpenCV's threads do not survive the fork: a worker would hang
     return DataLoader(
         codes,
         BATCH,
         sampler=EpochSampler(len(codes), seed, shuffle=augment),
         num_workers=WORKERS,
-        worker_init_fn=partial(_one_thread),
         persistent_workers=True,
         drop_last=augment,
     )
-
-
-def _one_thread(worker: int) -> None:
-    cv2.setNumThreads(1)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.spatial import cKDTree
 
+from cellmark.data.generate import scenes
 from cellmark.errors import CellmarkError
 from cellmark.reading import reader as module
 from cellmark.reading.code import Code
-from cellmark.reading.eye import Sight
 from cellmark.reading.placement import draw
 from cellmark.reading.reader import FRUITLESS, NOTHING, UNREAD, Reader
+from cellmark.reading.weights import load_classifier, load_default
 from cellmark.symbology import by_shape, finder
 from tests.reading.drawn import corners, picture
 from tests.reading.payloads import codewords_at
@@ -189,19 +189,6 @@ def test_after_many_parts_without_a_code_the_rest_is_left():
     assert [code.text for code in reader.read(canvas(*size))] == ["ok"]
 
 
-def test_brightness_tells_where_the_network_is_at_odds_with_itself(monkeypatch):
-    """The upper half of its classes is exchanged: no finder is left, but the picture is clear."""
-    truth = drawn("by shade", (150, 140), 9.0, 10, shape=(16, 16))
-    told = replace(truth, black=truth.black ^ (np.arange(16) < 8)[:, None])
-    reader = reader_for(told, size=(300, 280))
-    assert reader.read(canvas(300, 280)) == []
-    cells, black = truth.cells.reshape(-1, 2), truth.black.ravel()
-    nearest = cKDTree(cells)
-    monkeypatch.setattr(Sight, "shade", lambda sight, points: np.where(black[nearest.query(points)[1]], 60.0, 140.0))
-    (code,) = reader.read(canvas(300, 280))
-    is_read(code, truth)
-
-
 def classical(truth):
     return Code(truth.text, *truth.black.shape, truth.corners + 1.5, 0, 0, "classical")
 
@@ -268,3 +255,13 @@ def test_engines_and_devices_that_are_not_there_are_refused():
         Reader(model, "abacus")
     with pytest.raises(CellmarkError, match="classes black and white"):
         Reader(replace(model, classes=("a", "b")), "cpu")
+
+
+@pytest.mark.parametrize(("condition", "number"), [("5_crumpled_foil", 10), ("2_dot_peened", 19)])
+def test_the_second_look_reads_what_the_first_cannot(condition, number):
+    """With the weights of the package."""
+    drawing = scenes.draw(condition, 256, np.random.default_rng([99, number, 10]), 1.0)
+    texts = {code.text for code in drawing.codes}
+    without, with_it = (Reader(load_default(), "cpu", "network", second) for second in (None, load_classifier()))
+    assert without.read(drawing.image) == []
+    assert {code.text for code in with_it.read(drawing.image)} == texts

@@ -13,7 +13,6 @@ OUTLIER = 0.33  # how far from the middle of its neighbours' predictions a cell 
 WILD = 0.18  # the middle one of those that stay is further away: no lattice; those that could be read had 0.07 to 0.16
 STRAY = 3.5  # times as far from there as the middle one of all cells: a stray, if that is within ...
 STRICT = 0.15, OUTLIER  # ... these, in cell pitches
-SETTLED = 3  # turns of taking out and taking
 PRUNED = 3  # rings after which cells that do not fit are taken out again
 FURTHER = 0.5  # of NEAR for a cell beyond the next ring; the first rings take none
 BRIDGE = 3  # cells in a row that may be missing
@@ -73,7 +72,7 @@ def grow(
     Returns:
         The lattice; None where most cells lie as far aside of their neighbours' predictions as they do by chance.
     """
-    growth = _Growth(points, tree, used)
+    growth = Growth(points, tree, used)
     growth.plant(seed)
     quiet = rings = most = 0
     while quiet < BRIDGE and rings < most_rings and max(growth.cells.shape) < LARGEST:
@@ -94,10 +93,11 @@ class _Predicted(NamedTuple):
     pitch: np.ndarray
 
 
-class _Growth:
+class Growth:
     """The lattice while it grows; its arrays always have two empty rows and columns at every side."""
 
     def __init__(self, points: np.ndarray, tree: Any, used: np.ndarray) -> None:
+        """Begins with nothing, on points (N, 2) of which those in bool (N,) ``used`` are not to be taken."""
         self.points, self.tree = points, tree
         self.free = ~used
         self.places = np.zeros((9, 9, 2))
@@ -106,6 +106,7 @@ class _Growth:
         self.steps = np.zeros((2, 2))  # to the next row and to the next column: their means over the lattice
 
     def plant(self, seed: tuple[int, np.ndarray, np.ndarray]) -> None:
+        """Sets the first five cells: one, its neighbours to both sides, and those above and below it."""
         cell, right, down = seed
         self._set(np.array([4, 4, 4, 5, 3]), np.array([4, 5, 3, 4, 4]), np.array([cell, *right, *down]))
         self.measure()
@@ -232,6 +233,7 @@ class _Growth:
         return scatter
 
     def grid(self) -> Grid:
+        """The rectangle of all places with a cell."""
         places = np.where((self.age < UNKNOWN)[..., None], self.places, np.nan)
         seen = self.cells >= 0
         if not seen.any():
@@ -239,66 +241,6 @@ class _Growth:
         rows, cols = np.nonzero(seen.any(axis=1))[0], np.nonzero(seen.any(axis=0))[0]
         box = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
         return Grid(places[box], self.cells[box])
-
-
-def widen(grid: Grid, margin: int) -> Grid:
-    """The lattice with a place for every cell, and ``margin`` more rows and columns at every side.
-
-    Places in its holes and beyond it are continued from the others.
-    """
-    growth = _framed(grid, np.zeros((1, 2)), None, margin + 2)
-    inner = slice(2, -2), slice(2, -2)
-    growth.fill(inner)
-    return Grid(growth.places[inner], growth.cells[inner])
-
-
-def smoothed(grid: Grid) -> np.ndarray:
-    """Places (rows, cols, 2) of which those with a cell have moved half the way to where their neighbours have them."""
-    growth = _framed(grid, np.zeros((1, 2)), None, 2)
-    rows, cols = np.nonzero(growth.cells >= 0)
-    places = grid.places.copy()
-    places[rows - 2, cols - 2] = (growth.places[rows, cols] + growth.predict(rows, cols).places) / 2
-    return places
-
-
-def settle(
-    grid: Grid, points: np.ndarray, tree: cKDTree, used: np.ndarray, rows: tuple[int, int], cols: tuple[int, int]
-) -> Grid:
-    """A rectangle of the lattice with only cells that agree with their neighbours.
-
-    In turns, cells that lie aside are taken out, and places take the cell that lies there.
-
-    Args:
-        grid: the lattice, with a place for every cell.
-        points: (N, 2) centres of cells.
-        tree: of the points.
-        used: bool (N,) cells that belong to another lattice.
-        rows: first row and the one after the last.
-        cols: likewise.
-    """
-    growth = _framed(grid, points, tree, 2)
-    growth.free &= ~used
-    box = slice(rows[0] + 2, rows[1] + 2), slice(cols[0] + 2, cols[1] + 2)
-    inside = np.zeros(growth.cells.shape, bool)
-    inside[box] = True
-    growth.free[growth.cells[(growth.cells >= 0) & inside]] = False
-    growth.fill(box)
-    for _ in range(SETTLED):
-        growth.prune()
-        growth.take(inside)
-    growth.prune(strict=True)
-    return Grid(growth.places[box], growth.cells[box])
-
-
-def _framed(grid: Grid, points: np.ndarray, tree: cKDTree | None, pad: int) -> _Growth:
-    """A lattice as one that grows, with ``pad`` empty rows and columns at every side; only seen cells have places."""
-    growth = _Growth(points, tree, np.zeros(len(points), bool))
-    seen = np.pad(grid.seen, pad)
-    growth.cells = np.pad(grid.cells, pad, constant_values=-1)
-    growth.places = np.where(seen[..., None], np.pad(grid.places, [(pad, pad), (pad, pad), (0, 0)]), 0.0)
-    growth.age = np.where(seen, 0, UNKNOWN).astype(np.uint8)
-    growth.measure()
-    return growth
 
 
 def _around(age: np.ndarray) -> np.ndarray:

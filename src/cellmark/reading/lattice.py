@@ -8,8 +8,9 @@ from scipy.spatial import cKDTree
 
 from cellmark.data.rectify import cell_size
 from cellmark.reading.frames import Frame, find_frames, straighten
-from cellmark.reading.growth import NEAR, Grid, grow, settle, widen
+from cellmark.reading.growth import NEAR, Grid, grow
 from cellmark.reading.seeds import Seeds, find_seeds
+from cellmark.reading.settling import settle, widen
 from cellmark.symbology import Symbol
 
 Sampler = Callable[[np.ndarray], np.ndarray]

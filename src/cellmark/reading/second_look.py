@@ -8,7 +8,8 @@ import torch
 
 from cellmark.data.rectify import moved, rectify
 from cellmark.models.classifier import CellClassifier
-from cellmark.reading.growth import Grid, smoothed, widen
+from cellmark.reading.growth import Grid
+from cellmark.reading.settling import smoothed, widen
 
 MOST_CELLS = 40_000  # of a lattice: the largest symbol has 20,736
 TURNS = 14  # looks at most; each follows the lattice a little further
