@@ -63,7 +63,8 @@ def make(names: Sequence[str], ckpt: Path | None, device: str, *, told: bool = F
     Raises:
         CellmarkError: no such checkpoint or device, or a network that cannot read.
     """
-    model = load(ckpt) if set(names) & set(OURS) else None
+    ours = bool(set(names) & set(OURS))
+    model, second = (load(ckpt), load_classifier()) if ours else (None, None)
     subjects = []
     for name in names:
         if name == ZXING:
@@ -71,7 +72,7 @@ def make(names: Sequence[str], ckpt: Path | None, device: str, *, told: bool = F
         elif name == LIBDMTX:
             subjects.append(libdmtx())
         else:
-            reader = Reader(model, device, "network" if name == NETWORK else "both", load_classifier())
+            reader = Reader(model, device, "network" if name == NETWORK else "both", second)
             subjects.append(Subject(name, str(ckpt or "weights in the package"), partial(_ours, reader, told)))
     return subjects
 

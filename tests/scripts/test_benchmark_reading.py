@@ -121,18 +121,20 @@ def test_the_weights_are_loaded_once_and_for_ours_only(monkeypatch, tmp_path):
     made, loaded = [], []
 
     class Stub:
-        def __init__(self, model, device, engine):
-            made.append((model, device, engine))
+        def __init__(self, model, device, engine, second):
+            made.append((model, device, engine, second))
 
         def read(self, image, codes):
             return read_classical(image)[:codes]
 
     monkeypatch.setattr(readers, "Reader", Stub)
     monkeypatch.setattr(readers, "load_default", lambda: loaded.append(1) or "weights")
+    monkeypatch.setattr(readers, "load_classifier", lambda: loaded.append(2) or "second")
     readers.make([readers.ZXING], None, "cpu")
     assert not loaded
     found = readers.make([readers.NETWORK, readers.BOTH], None, "cpu")
-    assert loaded == [1] and made == [("weights", "cpu", "network"), ("weights", "cpu", "both")]
+    assert loaded == [1, 2]
+    assert made == [("weights", "cpu", "network", "second"), ("weights", "cpu", "both", "second")]
     two = np.concatenate([drawn("ours"), drawn("more")])
     assert sorted(found[1].timed(two, 1)[0]) == ["more", "ours"]
     (told,) = readers.make([readers.BOTH], None, "cpu", told=True)
