@@ -94,7 +94,7 @@ class Reader:
         regions: list[Region] = []
         for zoom in _surveys(image.shape[:2]):
             sight = eye.look(image, zoom)
-            for code in self._codes(image, [sight]):
+            for code in self._codes(image, [sight], self.second if zoom >= 1 else None):  # else a closer look is better
                 if not _is_known(code, found):
                     found.append(code)
                     yield code
@@ -128,7 +128,7 @@ class Reader:
             if wider != region:  # a code goes on where the first look ended
                 region = wider
                 sights[-1] = eye.look(image, zoom, region)
-            fresh = [code for code in self._codes(image, sights) if not _is_known(code, found)]
+            fresh = [code for code in self._codes(image, sights, self.second) if not _is_known(code, found)]
             yield from fresh
             known = [*found, *fresh]
             left = [part for part in sights[-1].regions() if not any(_covers(code, part) for code in known)]
@@ -138,7 +138,7 @@ class Reader:
             if not left:  # or the closer look shows that there was none
                 return
 
-    def _codes(self, image: np.ndarray, sights: Sequence[Sight]) -> Iterator[Code]:
+    def _codes(self, image: np.ndarray, sights: Sequence[Sight], second: SecondLook | None) -> Iterator[Code]:
         """The codes whose cells the last of some sights shows; all of them say what is black."""
         sight = sights[-1]
         cells = Lattices(sight.points, sight.black, sight.sample)
@@ -146,9 +146,9 @@ class Reader:
         for lattice in cells.lattices():
             if (yield from _all(lattice, partial(_blackness, sights=sights))):
                 continue
-            if self.second is not None and followed < FOLLOWED:
+            if second is not None and followed < FOLLOWED:
                 followed += 1
-                yield from self._follow(self.second, image, lattice)
+                yield from self._follow(second, image, lattice)
 
     def _follow(self, second: SecondLook, image: np.ndarray, lattice: Lattice) -> Iterator[Code]:
         """The codes that the second look finds, from the whole lattice or else from its core."""
