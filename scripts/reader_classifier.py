@@ -56,8 +56,9 @@ def train(data: Path, val_folder: str, epochs: int, seed: int, output: Path, tar
     folders = load_root(data, resolve_visibility(VISIBILITY, ["black", "white"]), cache=True)
     held = [folder for folder in folders if folder.name == val_folder]
     others = [folder for folder in folders if folder.name != val_folder]
-    if not held:
-        raise CellmarkError(f"{data}: no folder {val_folder}; there are {', '.join(f.name for f in folders)}")
+    if not held or not others:
+        there = ", ".join(folder.name for folder in folders)
+        raise CellmarkError(f"{data}: folder {val_folder} and others to learn from are needed; there are {there}")
     trainer = L.Trainer(
         max_epochs=epochs,
         gradient_clip_val=1.0,

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from cellmark.data.records import BLACK, NOT_LABELLED, WHITE, Code, Folder, ImageRecord
-from cellmark.data.rectified import FARTHEST, WINDOW, RectifiedCodes
-from cellmark.data.rectify import CELL
+from cellmark.data.rectified import WINDOW, RectifiedCodes
+from cellmark.data.rectify import CELL, FARTHEST
 
 PITCH = 9
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from cellmark.models.classifier import STRIDE, CellClassifier
+from cellmark.data.rectify import CELL
+from cellmark.models.classifier import CellClassifier
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +15,7 @@ def network():
 
 @pytest.mark.parametrize(("rows", "cols"), [(1, 2), (10, 10), (8, 48), (30, 7)])
 def test_shapes(network, rows, cols):
-    cells = network(torch.randint(0, 256, (2, 3, STRIDE * rows, STRIDE * cols), dtype=torch.uint8))
+    cells = network(torch.randint(0, 256, (2, 3, CELL * rows, CELL * cols), dtype=torch.uint8))
     assert cells.black.shape == cells.doubt.shape == cells.inside.shape == (2, rows, cols)
     assert cells.shift.shape == (2, 2, rows, cols)
 
@@ -37,8 +38,8 @@ def test_a_cell_is_told_by_its_own_square():
     network = CellClassifier((6, 8, 10), ()).eval()
     images = 255 * torch.rand(1, 3, 80, 80)
     changed = images.clone()
-    changed[..., 4 * STRIDE + 3 : 4 * STRIDE + 5, 6 * STRIDE + 3 : 6 * STRIDE + 5] = (
-        255 - changed[..., 4 * STRIDE + 3 : 4 * STRIDE + 5, 6 * STRIDE + 3 : 6 * STRIDE + 5]
+    changed[..., 4 * CELL + 3 : 4 * CELL + 5, 6 * CELL + 3 : 6 * CELL + 5] = (
+        255 - changed[..., 4 * CELL + 3 : 4 * CELL + 5, 6 * CELL + 3 : 6 * CELL + 5]
     )
     difference = (network(images).black - network(changed).black)[0].abs()
     assert difference.argmax() == 4 * 10 + 6

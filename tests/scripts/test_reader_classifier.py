@@ -31,7 +31,9 @@ def test_the_same_seed_gives_the_same_weights(plain_root, tmp_path, monkeypatch)
 
 
 def test_bad_input_is_named(plain_root, tmp_path, monkeypatch):
-    with pytest.raises(CellmarkError, match=r"no folder elsewhere; there are fold0, fold1, fold2"):
+    with pytest.raises(
+        CellmarkError, match=r"folder elsewhere and others to learn from are needed; there are fold0, fold1, fold2"
+    ):
         train(plain_root, tmp_path, "a", val_folder="elsewhere")
     monkeypatch.setattr(sys, "argv", ["reader_classifier.py", str(tmp_path / "nowhere")])
     with pytest.raises(SystemExit, match=r"error: .*nowhere"):

@@ -9,14 +9,12 @@ from torch.utils.data import Dataset
 
 from cellmark.data.images import read_image
 from cellmark.data.records import BLACK, NOT_LABELLED, Code, Folder
-from cellmark.data.rectify import cell_size, extended, rectify, shift_between
+from cellmark.data.rectify import FARTHEST, cell_size, extended, rectify, shift_between
 from cellmark.data.sampling import Key
 
 WINDOW = 24  # cells a side of a sample
 RIM = 4  # cells around a code that a window of a larger code may show
 UNKNOWN = -1.0
-
-FARTHEST = 0.6  # cells: whoever is further off may as well mean the neighbour
 
 Pair = tuple[np.ndarray, np.ndarray]
 Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -7,6 +7,7 @@ from cellmark.coordinates import resize_points
 
 CELL = 8  # pixels a side of a cell in the rectified picture
 COARSE = 1.5 * CELL  # pixels: larger cells are shrunk first, else single pixels would stand for them
+FARTHEST = 0.6  # cells: a place that is further off may as well mean the neighbour
 AROUND = 5  # cells a side over which steps are averaged
 SLOPE = 4  # cells whose mean step carries on beyond the border
 

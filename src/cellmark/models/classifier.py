@@ -6,7 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-STRIDE = 8  # pixels a side of a cell, see ``cellmark.data.rectify``
+from cellmark.data.rectify import CELL
+
 EVEN = 4.0  # grey values, added to the spread of a picture: an even one stays even
 
 
@@ -27,7 +28,7 @@ class Cells(NamedTuple):
 
 
 class CellClassifier(nn.Module):
-    """Tells black from white on a rectified picture, where every cell is a square of ``STRIDE`` pixels.
+    """Tells black from white on a rectified picture, where every cell is a square of ``CELL`` pixels.
 
     Three convolutions of stride 2 make one number of features per cell; then cells look at ever more of their
     neighbours, and at the mean and the spread of the whole code: what a dot looks like here, only the others show.
@@ -44,8 +45,8 @@ class CellClassifier(nn.Module):
             dilations: of the blocks at one feature per cell.
         """
         super().__init__()
-        if 2 ** len(widths) != STRIDE:
-            raise ValueError(f"{len(widths)} widths make cells of {2 ** len(widths)} pixels, not of {STRIDE}")
+        if 2 ** len(widths) != CELL:
+            raise ValueError(f"{len(widths)} widths make cells of {2 ** len(widths)} pixels, not of {CELL}")
         self.config = {"widths": list(widths), "dilations": list(dilations)}
         layers: list[nn.Module] = []
         for before, after in zip((3, *widths[:-1]), widths, strict=True):
@@ -56,7 +57,7 @@ class CellClassifier(nn.Module):
         self.head = nn.Conv2d(widths[-1], 5, 1)
 
     def forward(self, images: Tensor) -> Cells:
-        """Looks at pictures (B, 3, STRIDE * rows, STRIDE * cols) of 0..255."""
+        """Looks at pictures (B, 3, CELL * rows, CELL * cols) of 0..255."""
         pixels = images.float()
         mean, spread = (f(pixels, dim=(1, 2, 3), keepdim=True) for f in (torch.mean, torch.std))
         maps = self.head(self.blocks(self.stem((pixels - mean) / (spread + EVEN))))

@@ -106,7 +106,7 @@ class Lattice:
         self.grid, self.cells, self.tree = widen(grid, MARGIN), cells, tree
         self.seen, self.followed = self.grid.seen, False
         self._settled: dict[tuple[tuple[int, int], tuple[int, int]], Grid] = {}
-        self.judge(np.where(self.seen, cells.black[self.grid.cells], cells.sample(self.grid.places)))
+        self._judge(np.where(self.seen, cells.black[self.grid.cells], cells.sample(self.grid.places)))
 
     def __len__(self) -> int:
         """Number of candidates."""
@@ -116,16 +116,17 @@ class Lattice:
         """A candidate, the likeliest first; its places are settled when it is first asked for."""
         frame = self.frames[number]
         box = frame.rows, frame.cols
+        part = slice(*frame.rows), slice(*frame.cols)
         if self.followed:
-            part = slice(*frame.rows), slice(*frame.cols)
-            self._settled[box] = Grid(self.grid.places[part], self.grid.cells[part])
-        if box not in self._settled:
-            self._settled[box] = settle(self.grid, self.cells.points, self.tree, self.cells.used, *box)
-        value = self.value[slice(*frame.rows), slice(*frame.cols)]
-        return _candidate(frame, self._settled[box], (value + 1) / 2)
+            grid = Grid(self.grid.places[part], self.grid.cells[part])
+        else:
+            if box not in self._settled:
+                self._settled[box] = settle(self.grid, self.cells.points, self.tree, self.cells.used, *box)
+            grid = self._settled[box]
+        return _candidate(frame, grid, (self.value[part] + 1) / 2)
 
-    def judge(self, black: np.ndarray) -> None:
-        """Looks for codes by another opinion of what is black: probabilities (rows, cols) for ``grid``."""
+    def _judge(self, black: np.ndarray) -> None:
+        """Looks for codes by the probabilities (rows, cols) of black for ``grid``."""
         self.value = 2 * black - 1
         self.frames = find_frames(self.value, self.seen, FRAMES)
 
@@ -145,8 +146,8 @@ class Lattice:
         distance, index = self.tree.query(places)
         near = distance < NEAR * cell_size(places)
         self.grid = Grid(places, np.where(near & ~self.cells.used[index], index, -1))
-        self.seen, self.followed = known, True
-        self.judge(black)
+        self.seen, self.followed = known.copy(), True
+        self._judge(black)
 
     def remove(self, number: int) -> None:
         """Takes out a candidate that is a code, and looks for others on what is left of the lattice."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from cellmark.data.rectify import moved, rectify
+from cellmark.data.rectify import FARTHEST, moved, rectify
 from cellmark.models.classifier import CellClassifier
 from cellmark.reading.growth import Grid
 from cellmark.reading.settling import smoothed, widen
@@ -14,7 +14,6 @@ from cellmark.reading.settling import smoothed, widen
 MOST_CELLS = 40_000  # of a lattice: the largest symbol has 20,736
 TURNS = 14  # looks at most; each follows the lattice a little further
 FURTHER = 2  # cells beyond the known ones that a look is shown
-FARTHEST = 0.6  # cells by which a place may be corrected
 DOUBT = 0.15  # cells: expected error of a place up to which it is known
 LEAST = 24  # known cells, without which there is nothing to follow
 
