@@ -160,7 +160,7 @@ def test_without_erasures_only_errors_are_corrected() -> None:
     text, grid = random_symbol(symbol, "ascii digits", 15)
     # Half of the guessed bits of an unseen codeword are wrong, so seven of them are more than six errors.
     black = np.where(unseen(sure(grid), symbol, np.arange(7)) == 0.5, np.where(grid, 0.45, 0.55), sure(grid))
-    assert read_grid(black, symbol, erase=False) is None
+    assert read_grid(black, symbol, means="errors") is None
     reading = read_grid(black, symbol)
     assert reading is not None
     assert reading.text == text

@@ -4,7 +4,7 @@ import reedsolo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellmark.reading.correction import MAX_RISK, chance, confidence, correct, luck, schedule
+from cellmark.reading.correction import MAX_RISK, chance, confidence, correct, log_luck, schedule
 from cellmark.symbology import SYMBOLS, by_shape
 from tests.reading.damage import block_of, cells_of
 from tests.reading.payloads import codewords_at, random_symbol
@@ -48,18 +48,18 @@ def test_chance_is_the_share_of_random_words_that_are_corrected(
 def test_luck_bounds_how_often_random_bits_fit_that_well(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     cells = rng.random(count)
-    trials = np.array([luck(cells, bits) for bits in rng.random((400, count)) < 0.5])
+    trials = np.array([np.exp(log_luck(cells, bits)) for bits in rng.random((400, count)) < 0.5])
     for level in (0.5, 0.2, 0.05):
         share = (trials <= level).mean()
         assert share <= level + 4 * np.sqrt(level * (1 - level) / len(trials))
 
 
 def test_luck_of_cells_that_agree_or_say_nothing() -> None:
-    agreeing = luck(np.full(16, 0.98), np.ones(16, dtype=bool))
+    agreeing = np.exp(log_luck(np.full(16, 0.98), np.ones(16, dtype=bool)))
     assert 2.0**-16 <= agreeing < 2.0**-15  # the bound nears the true probability
-    assert luck(np.full(16, 0.5), np.ones(16, dtype=bool)) == 1.0
-    assert luck(np.full(16, 0.98), np.zeros(16, dtype=bool)) == 1.0
-    assert luck(np.zeros(0), np.zeros(0, dtype=bool)) == 1.0
+    assert log_luck(np.full(16, 0.5), np.ones(16, dtype=bool)) == 0.0
+    assert log_luck(np.full(16, 0.98), np.zeros(16, dtype=bool)) == 0.0
+    assert log_luck(np.zeros(0), np.zeros(0, dtype=bool)) == 0.0
 
 
 @pytest.mark.parametrize("shape", [(10, 10), (12, 12)])

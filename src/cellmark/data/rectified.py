@@ -9,12 +9,13 @@ from torch.utils.data import Dataset
 
 from cellmark.data.images import read_image
 from cellmark.data.records import BLACK, NOT_LABELLED, Code, Folder
-from cellmark.data.rectify import FARTHEST, cell_size, extended, rectify, shift_between
+from cellmark.data.rectify import cell_size, extended, moved, rectify, shift_between
 from cellmark.data.sampling import Key
 
 WINDOW = 24  # cells a side of a sample
 RIM = 4  # cells around a code that a window of a larger code may show
 UNKNOWN = -1.0
+LOST = 2.0  # cells: a place that is further off tells nothing more
 
 Pair = tuple[np.ndarray, np.ndarray]
 Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -54,15 +55,14 @@ class RectifiedCodes(Dataset[Labelled]):
         Returns:
             The picture, uint8 (3, 8 * WINDOW, 8 * WINDOW); the labels, float32 (WINDOW, WINDOW): 1 = black, 0 = white,
             -1 = no cell of the code, or not labelled; and the shift, float32 (2, WINDOW, WINDOW), from the place of
-            each cell in the picture to its true centre, in cells, NaN where that is too far.
+            each cell in the picture to its true centre, in cells, ``LOST`` at most either way.
         """
         epoch, index = key
         rng = np.random.default_rng([self.seed, epoch, index])
         path, code = self.items[index]
         places, labels = _turned(*_window(code, rng), rng)
-        shaken = _shaken(places, cell_size(places), rng)
-        shift = shift_between(shaken, places)
-        shift[np.linalg.norm(shift, axis=-1) > FARTHEST] = np.nan
+        shaken = _shaken(places, labels != UNKNOWN, rng)
+        shift = shift_between(shaken, places).clip(-LOST, LOST)
         picture = rectify(read_image(path), shaken)
         picture = _relit(picture, rng) if self.augment else picture
         return (
@@ -97,7 +97,7 @@ def _turned(places: np.ndarray, labels: np.ndarray, rng: np.random.Generator) ->
     return places, labels
 
 
-def _shaken(places: np.ndarray, cell: float, rng: np.random.Generator) -> np.ndarray:
+def _shaken(places: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Moves each cell by itself, parts of the lattice together, and ever more beyond where it counts as known."""
     alone = rng.normal(0, rng.uniform(0, 0.12), places.shape)
     together = rng.uniform(0, 0.2) * _waves(places.shape, rng)
@@ -108,8 +108,27 @@ def _shaken(places: np.ndarray, cell: float, rng: np.random.Generator) -> np.nda
         row, col = np.indices(places.shape[:2])
         beyond = (np.maximum(abs(row - middle[0]), abs(col - middle[1])) - known).clip(0)
         off = off + 0.8 * np.tanh(rng.uniform(0, 0.06) * beyond[..., None] ** 1.5 * _waves(places.shape, rng))
-    moved: np.ndarray = places + cell * off
-    return moved
+    shaken: np.ndarray = places + cell_size(places) * off
+    return moved(shaken, _slip(inside, rng)) if rng.random() < 0.4 else shaken
+
+
+def _slip(inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A shift (rows, cols, 2) of the smaller part of a code by a whole cell: a lattice grew wrong from a line on.
+
+    The line may fade out within the lattice, as one does that was grown around.
+    """
+    row, col = np.indices(inside.shape)
+    angle = rng.uniform(0, 2 * np.pi)
+    middle = rng.uniform(0, WINDOW, 2)
+    across = np.cos(angle) * (row - middle[0]) + np.sin(angle) * (col - middle[1])
+    along = np.cos(angle) * (col - middle[1]) - np.sin(angle) * (row - middle[0])
+    if inside[across > 0].sum() > inside[across < 0].sum():
+        across = -across
+    slip = 1 / (1 + np.exp(-4 * across / rng.uniform(0.5, 6)))
+    if rng.random() < 0.5:
+        slip = slip / (1 + np.exp(-4 * along / rng.uniform(1, 8)))
+    aside = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])[rng.integers(4)]
+    return np.asarray(slip[..., None] * aside)
 
 
 def _waves(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Black or white for every cell of a lattice, and how far off the lattice is: the network's second look at a code."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from cellmark.data.rectify import CELL
 
+TINY = 1e-12  # added to a variance: the slope of a root at zero is infinite
 EVEN = 4.0  # grey values, added to the spread of a picture: an even one stays even
 
 
@@ -59,7 +61,7 @@ class CellClassifier(nn.Module):
     def forward(self, images: Tensor) -> Cells:
         """Looks at pictures (B, 3, CELL * rows, CELL * cols) of 0..255."""
         pixels = images.float()
-        mean, spread = (f(pixels, dim=(1, 2, 3), keepdim=True) for f in (torch.mean, torch.std))
+        mean, spread = (each[:, None, None, None] for each in _mean_and_spread(pixels, (1, 2, 3)))
         maps = self.head(self.blocks(self.stem((pixels - mean) / (spread + EVEN))))
         return Cells(maps[:, 0], maps[:, 1:3], maps[:, 3].clamp(-4, 1), maps[:, 4])
 
@@ -77,5 +79,13 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.near_norm(self.near(torch.relu(self.wide_norm(self.wide(x)))))
-        whole = torch.cat([y.mean((2, 3)), y.std((2, 3))], dim=1)
+        whole = torch.cat(_mean_and_spread(y, (2, 3)), dim=1)
         return torch.relu(x + y * torch.sigmoid(self.gate(whole))[..., None, None])
+
+
+def _mean_and_spread(values: Tensor, dim: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation over the dimensions; ``torch.std`` takes 15 times as long on a CPU."""
+    count = math.prod(values.shape[each] for each in dim)
+    mean = values.mean(dim)
+    variance = ((values * values).mean(dim) - mean * mean) * (count / (count - 1))
+    return mean, (variance.clamp(min=0) + TINY).sqrt()

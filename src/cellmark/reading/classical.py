@@ -49,7 +49,7 @@ def _is_mirrored(barcode: zxingcpp.Barcode, shape: tuple[int, int]) -> bool:
     symbol = by_shape[shape]
     seen = np.array(barcode.to_image(scale=1, add_quiet_zones=False)) == 0
     fits = [
-        grid.shape == shape and read_grid(grid.astype(float), symbol, erase=False) is not None
+        grid.shape == shape and read_grid(grid.astype(float), symbol, means="errors") is not None
         for grid in (seen, upright(seen, 0, mirrored=True))
     ]
     return fits == [False, True]

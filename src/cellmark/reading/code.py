@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+import cv2
 import numpy as np
 
 Engine = Literal["classical", "network"]
@@ -35,6 +36,11 @@ class Code:
     engine: Engine
     cells: np.ndarray | None = field(default=None, repr=False)
     grid: np.ndarray | None = field(default=None, repr=False)
+
+    def covers(self, point: np.ndarray) -> bool:
+        """Whether x, y lies on the code."""
+        x, y = float(point[0]), float(point[1])
+        return cv2.pointPolygonTest(self.corners.astype(np.float32), (x, y), False) >= 0
 
 
 def corners_of(cells: np.ndarray) -> np.ndarray:

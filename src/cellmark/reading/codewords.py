@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cellmark.reading.correction import MAX_RISK, correct
+from cellmark.reading.correction import MAX_RISK, Means, correct
 from cellmark.reading.placement import cells_at, draw
 from cellmark.reading.text import barcode_of, content
 from cellmark.symbology import Symbol, finder
@@ -21,7 +21,8 @@ class Reading:
         codewords: uint8 (codewords,), data then check, corrected.
         errors: codewords that were wrong, erased ones left out.
         erasures: codewords that were given up because their cells were in doubt, right or wrong.
-        spare: check codewords that nothing was spent on (erasures take one, errors two), in the worst block.
+        spare: check codewords that nothing was spent on (erasures take one, errors two), in the worst block; below
+            zero for a reading by likelihood.
         risk: probability that cells of pure chance would have been accepted like this, in the worst block. For a
             stricter reader: lower ``max_risk`` of ``read_grid``.
         flipped: data cells that had been seen in the other colour, however surely.
@@ -44,7 +45,9 @@ class Reading:
     payload: bytes
 
 
-def read_grid(black: np.ndarray, symbol: Symbol, max_risk: float = MAX_RISK, erase: bool = True) -> Reading | None:
+def read_grid(
+    black: np.ndarray, symbol: Symbol, max_risk: float = MAX_RISK, means: Means = "erasures"
+) -> Reading | None:
     """Reads one upright grid of cells.
 
     Args:
@@ -52,7 +55,7 @@ def read_grid(black: np.ndarray, symbol: Symbol, max_risk: float = MAX_RISK, era
             timing row, column 0 the solid left side. What the border says is ignored: it is known.
         symbol: the size.
         max_risk: accept nothing that pure chance would reach with a greater probability (``reading.correction``).
-        erase: False for plain correction of errors, without giving up doubtful codewords: the fast first try.
+        means: how hard to try, see ``reading.correction.correct``.
 
     Returns:
         The reading, or None: too much damage, or codewords that mean nothing.
@@ -61,7 +64,7 @@ def read_grid(black: np.ndarray, symbol: Symbol, max_risk: float = MAX_RISK, era
         ValueError: ``black`` has another shape, or values that are no probabilities.
     """
     _check(black, symbol)
-    solution = correct(cells_at(black, symbol), symbol, max_risk, erase)
+    solution = correct(cells_at(black, symbol), symbol, max_risk, means)
     if solution is None:
         return None
     grid = draw(solution.codewords, symbol)

@@ -14,16 +14,27 @@ chance contradicts half of their cells, surely seen ones as often as doubtful on
 
 is the probability that cells of pure chance come this far. Whatever is accepted has at most ``max_risk``, and in any
 case a ``chance`` of at most ``MAX_CHANCE``, so that the code itself has always had a say.
+
+Where that gives nothing, the likeliest words (``soft_decision``) are judged by all of their cells: with ``luck`` over
+the whole block, the number of words of the code times it,
+
+    risk = 256 ** (n - c) * luck
+
+bounds the probability that any word of the code fits cells of pure chance as well, found or not.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb
+from math import comb, exp, log
+from typing import Literal
 
 import numpy as np
 
 from cellmark.reading.reed_solomon import Word
+from cellmark.reading.soft_decision import likely_words
 from cellmark.symbology import SYMBOLS, Symbol
+
+Means = Literal["errors", "erasures", "likelihood"]
 
 MAX_RISK = 2e-6
 """Full correction without erasures always passes: its chance is 1.7e-6 on 10x10, at most 5.2e-8 on all others."""
@@ -31,11 +42,17 @@ MAX_RISK = 2e-6
 MAX_CHANCE = 2e-3
 """As the plain rule has it that keeps six check codewords from erasure (four on small symbols), at its worst."""
 
-SUREST = 4.0
-"""Log odds of a cell are cut here (0.982), for networks that are surer than they should be."""
+SUREST = 8.0
+"""Log odds of a cell are cut here (0.9997), for networks that are surer than they should be."""
 
 DOUBTFUL = 0.9
 """Only codewords of less confidence are ever erased."""
+
+INFORMED = 0.95
+"""Bits of information in a block's cells, for each bit of its data, below which no likely word is looked for."""
+
+SLOPES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
+"""Of Chernoff's bound; any would do, the least one counts."""
 
 STEPS = 12
 """At most so many decodings a block; more gain next to nothing and cost time on hopeless grids."""
@@ -49,7 +66,8 @@ class Correction:
         codewords: uint8 (codewords,), data and check, every block a word of the code.
         errors: codewords that were wrong without having been erased, all blocks together.
         erasures: codewords that were given up beforehand, right or wrong, all blocks together.
-        spare: check codewords that nothing was spent on, in the block with the fewest: c - e - 2 v.
+        spare: check codewords that nothing was spent on, in the block with the fewest: c - e - 2 v; below zero where
+            the likeliest word is further away than plain correction reaches.
         risk: probability that cells of pure chance come this far, in the block where it is greatest.
     """
 
@@ -60,14 +78,17 @@ class Correction:
     risk: float
 
 
-def correct(cells: np.ndarray, symbol: Symbol, max_risk: float = MAX_RISK, erase: bool = True) -> Correction | None:
-    """Corrects every block, first without erasures, then with ever more of them, the least confident first.
+def correct(
+    cells: np.ndarray, symbol: Symbol, max_risk: float = MAX_RISK, means: Means = "erasures"
+) -> Correction | None:
+    """Corrects every block.
 
     Args:
         cells: float (codewords, 8): probability that the bit is 1, most significant first.
         symbol: the size.
-        max_risk: accept no solution of greater risk; see the formula above.
-        erase: False for plain correction of errors, the fast first try.
+        max_risk: accept no solution of greater risk; see the formulas above.
+        means: ``errors``: plain correction, in well below a millisecond; ``erasures``: then with ever more codewords
+            given up, the least confident first; ``likelihood``: the likeliest words instead, some 10 milliseconds.
 
     Returns:
         The solution with the fewest erasures; None if any block has none.
@@ -75,7 +96,7 @@ def correct(cells: np.ndarray, symbol: Symbol, max_risk: float = MAX_RISK, erase
     for blocks in _layouts(symbol):
         parts = []
         for block in blocks:
-            part = _correct_block(cells[block], symbol.check_codewords // symbol.blocks, max_risk, erase)
+            part = _correct_block(cells[block], symbol.check_codewords // symbol.blocks, max_risk, means)
             if part is None:
                 break
             parts.append(part)
@@ -108,8 +129,8 @@ def chance(length: int, checks: int, erasures: int, errors: int) -> float:
     return sum(comb(known, count) * 255.0 ** (count - checks + erasures) for count in range(errors + 1))
 
 
-def luck(cells: np.ndarray, bits: np.ndarray) -> float:
-    """Upper bound of the probability that random bits contradict the cells as little as these bits do.
+def log_luck(cells: np.ndarray, bits: np.ndarray) -> float:
+    """Logarithm of an upper bound of the probability that random bits contradict the cells as little as these bits do.
 
     With w the absolute log odds of a cell, T the sum of w over contradicted cells: Chernoff's bound of P(T <= t) for
     fair bits, exp(s t) * product of (1 + exp(-s w)) / 2, which holds for every s > 0. For s = 1 it is the likelihood
@@ -119,10 +140,16 @@ def luck(cells: np.ndarray, bits: np.ndarray) -> float:
         cells: float, probability that a bit is 1.
         bits: bool, of the same shape.
     """
-    odds = np.abs(np.log(np.clip(cells, 1e-9, 1) / np.clip(1 - cells, 1e-9, 1))).clip(max=SUREST)
+    odds = np.abs(_odds(cells))
     contradicted = odds[(cells > 0.5) != bits].sum()
-    bounds = [s * contradicted + np.log((1 + np.exp(-s * odds)) / 2).sum() for s in (0.25, 0.5, 1.0, 2.0)]
-    return float(np.exp(min(0.0, *bounds)))
+    bounds = [s * contradicted + np.log((1 + np.exp(-s * odds)) / 2).sum() for s in SLOPES]
+    return float(min(0.0, *bounds))
+
+
+def _odds(cells: np.ndarray) -> np.ndarray:
+    """Log odds of the probabilities, up to ``SUREST``."""
+    odds: np.ndarray = np.log(np.clip(cells, 1e-9, 1) / np.clip(1 - cells, 1e-9, 1)).clip(-SUREST, SUREST)
+    return odds
 
 
 @lru_cache(maxsize=256)
@@ -153,14 +180,18 @@ def _layouts(symbol: Symbol) -> tuple[tuple[np.ndarray, ...], ...]:
     return tuple(tuple(place[owner == block] for block in range(symbol.blocks)) for owner in owners)
 
 
-def _correct_block(cells: np.ndarray, checks: int, max_risk: float, erase: bool) -> Correction | None:
+def _correct_block(cells: np.ndarray, checks: int, max_risk: float, means: Means) -> Correction | None:
+    if means == "likelihood":
+        return _likeliest(cells, checks, max_risk)
+    return _with_erasures(cells, checks, max_risk, schedule(len(cells), checks) if means == "erasures" else (0,))
+
+
+def _with_erasures(cells: np.ndarray, checks: int, max_risk: float, steps: tuple[int, ...]) -> Correction | None:
     """The first step of the schedule that gives a word of the code within the limits."""
-    length = len(cells)
     words = np.packbits(cells > 0.5, axis=1)[:, 0]
     trust = confidence(cells)
     order = np.argsort(trust, kind="stable")
     doubtful = order[trust[order] < DOUBTFUL].tolist()
-    steps = schedule(length, checks) if erase else (0,)
     received = Word(words, checks)
     # With fewer doubtful codewords than a step wants, all of them; with none, no second try.
     for erasures in dict.fromkeys(min(count, len(doubtful)) for count in steps):
@@ -171,11 +202,32 @@ def _correct_block(cells: np.ndarray, checks: int, max_risk: float, erase: bool)
         touched = right != words
         errors = int(touched.sum() - touched[erased].sum())
         touched[erased] = True
-        share = chance(length, checks, erasures, errors)
-        risk = share * luck(cells[touched], np.unpackbits(right[touched, None], axis=1) == 1)
+        share = chance(len(cells), checks, erasures, errors)
+        risk = share * exp(log_luck(cells[touched], np.unpackbits(right[touched, None], axis=1) == 1))
         if share <= MAX_CHANCE and risk <= max_risk:
             return Correction(right, errors, erasures, checks - erasures - 2 * errors, risk)
     return None
+
+
+def _likeliest(cells: np.ndarray, checks: int, max_risk: float) -> Correction | None:
+    """The first of the likely words within the limit."""
+    data = len(cells) - checks
+    if _information(cells) < INFORMED * 8 * data:
+        return None
+    words = np.packbits(cells > 0.5, axis=1)[:, 0]
+    for right in likely_words(_odds(cells), checks):
+        log_risk = data * log(256) + log_luck(cells, np.unpackbits(right[:, None], axis=1) == 1)
+        risk = exp(min(0.0, log_risk))
+        if risk <= max_risk:
+            errors = int((right != words).sum())
+            return Correction(right, errors, 0, checks - 2 * errors, risk)
+    return None
+
+
+def _information(cells: np.ndarray) -> float:
+    """Bits that the cells tell, if their probabilities are right: the sum of 1 minus the entropy of each."""
+    p = np.clip(cells, 1e-9, 1 - 1e-9)
+    return float((1 + p * np.log2(p) + (1 - p) * np.log2(1 - p)).sum())
 
 
 def _joined(blocks: tuple[np.ndarray, ...], parts: list[Correction]) -> Correction:

@@ -35,6 +35,10 @@ class Region:
     score: float
     zoom: float
 
+    def holds(self, point: np.ndarray) -> bool:
+        """Whether x, y lies within."""
+        return bool(self.box[0] <= point[0] <= self.box[2] and self.box[1] <= point[1] <= self.box[3])
+
 
 @dataclass(frozen=True)
 class Sight:

@@ -18,7 +18,7 @@ MARGIN = 3  # rows and columns beyond what was seen in which a border may lie
 LEAST_CELLS = 30  # seen cells without which there is no code: the smallest symbol has 80
 FRAMES = 8  # of a lattice that are tried
 FRUITLESS = 8  # seeds one after another that lead to no code: the others are worse
-CORE = 5  # rings of a lattice around its seed that are surest
+CORE = 4  # rings of a lattice around its seed that are surest
 SEEDS = 3  # from which the lattice of one part of the picture is grown
 
 
@@ -124,6 +124,15 @@ class Lattice:
                 self._settled[box] = settle(self.grid, self.cells.points, self.tree, self.cells.used, *box)
             grid = self._settled[box]
         return _candidate(frame, grid, (self.value[part] + 1) / 2)
+
+    def agreement(self, number: int = 0) -> float:
+        """How well a candidate agrees with the finder, -1 to 1; -1 if there is no such candidate."""
+        return self.frames[number].score if number < len(self.frames) else -1.0
+
+    def middle(self) -> np.ndarray:
+        """Mean place x, y of its cells."""
+        result: np.ndarray = self.grid.places[self.seen].mean(axis=0)
+        return result
 
     def _judge(self, black: np.ndarray) -> None:
         """Looks for codes by the probabilities (rows, cols) of black for ``grid``."""

@@ -1,12 +1,11 @@
 """The reader: a picture in, payloads out."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Literal, get_args
 
-import cv2
 import numpy as np
 import torch
 
@@ -15,6 +14,7 @@ from cellmark.models.classifier import CellClassifier
 from cellmark.reading.classical import read_classical
 from cellmark.reading.code import Code, corners_of
 from cellmark.reading.codewords import Reading, read_grid
+from cellmark.reading.correction import Means
 from cellmark.reading.eye import ENLARGED, PEAK, Eye, Region, Sight
 from cellmark.reading.lattice import Candidate, Lattice, Lattices
 from cellmark.reading.regions import differ, distinct, joined, widened, zooms
@@ -26,10 +26,12 @@ SURVEYS = (1024, 320)  # pixels, side of a square as large as the whole picture 
 SMALLEST = 160  # pixels, longer side up to which a small picture is enlarged for that
 COVERED = 0.7  # of a part of the picture that is a code which was read: there is no other one
 MAX_RISK = 1e-7  # of one try, see ``correction``: one picture takes hundreds
+FEW_RISK = 1e-6  # of one try by likelihood: one picture takes a few
 NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
+CLEAR = 0.7  # least agreement with the finder for which the likeliest words are looked for
 LIKELIEST = 3  # candidates of a lattice for which doubtful codewords are given up
 FRUITLESS = 10  # parts of a picture, the likeliest first, that are looked at closely one after another without a code
-FOLLOWED = 4  # lattices of one look that get a second one
+FOLLOWED = 8  # lattices of a part of a picture that get a second look
 CONTENT = 3  # the same, once one was read
 
 
@@ -92,12 +94,16 @@ class Reader:
         """Codes that are not among the known ones."""
         found = list(known)
         regions: list[Region] = []
+        unread: list[Lattice] = []
         for zoom in _surveys(image.shape[:2]):
             sight = eye.look(image, zoom)
-            for code in self._codes(image, [sight], self.second if zoom >= 1 else None):  # else a closer look is better
+            shown, left = _codes([sight])
+            for code in shown:
                 if not _is_known(code, found):
                     found.append(code)
                     yield code
+            if zoom >= 1:  # else a closer look is better
+                unread += left
             seen = sight.regions()
             regions += seen + joined(seen)
         fruitless = 0
@@ -107,7 +113,8 @@ class Reader:
             self._seen = True
             before, others = len(found), list[Region]()
             for part in chain([region], others):  # those that the first look puts there
-                for code in self._closely(eye, image, part, found, others if part is region else []):
+                within = [lattice for lattice in unread if part.holds(lattice.middle())]
+                for code in self._closely(eye, image, part, found, within, others if part is region else []):
                     found.append(code)
                     yield code
             fruitless = 0 if len(found) > before else fruitless + 1
@@ -115,78 +122,109 @@ class Reader:
                 return
 
     def _closely(
-        self, eye: Eye, image: np.ndarray, region: Region, found: Sequence[Code], others: list[Region]
+        self,
+        eye: Eye,
+        image: np.ndarray,
+        region: Region,
+        found: Sequence[Code],
+        unread: list[Lattice],
+        others: list[Region],
     ) -> Iterator[Code]:
-        """Looks at a part of the picture in several sizes, until all codes in it are read.
+        """Looks at a part of the picture in several sizes, until all codes in it are read; then a second time.
 
         Parts of it that then need another size, for codes of smaller or larger cells, are put into ``others``.
         """
         sights: list[Sight] = []
+        lattices = [unread]
         for zoom in zooms(region):
             sights.append(eye.look(image, zoom, region))
             wider = widened(region, sights[-1], image.shape) if len(sights) == 1 else region
             if wider != region:  # a code goes on where the first look ended
                 region = wider
                 sights[-1] = eye.look(image, zoom, region)
-            fresh = [code for code in self._codes(image, sights, self.second) if not _is_known(code, found)]
+            codes, left = _codes(sights)
+            lattices.append(left)
+            fresh = [code for code in codes if not _is_known(code, found)]
             yield from fresh
-            known = [*found, *fresh]
-            left = [part for part in sights[-1].regions() if not any(_covers(code, part) for code in known)]
+            parts = [part for part in sights[-1].regions() if not any(_covers(code, part) for code in found)]
             if fresh:
-                others += [part for part in left if differ(part.pitch, region.pitch)]
-                left = [part for part in left if not differ(part.pitch, region.pitch)]
-            if not left:  # or the closer look shows that there was none
-                return
-
-    def _codes(self, image: np.ndarray, sights: Sequence[Sight], second: SecondLook | None) -> Iterator[Code]:
-        """The codes whose cells the last of some sights shows; all of them say what is black."""
-        sight = sights[-1]
-        cells = Lattices(sight.points, sight.black, sight.sample)
-        followed = 0
-        for lattice in cells.lattices():
-            if (yield from _all(lattice, partial(_blackness, sights=sights))):
-                continue
-            if second is not None and followed < FOLLOWED:
-                followed += 1
-                yield from self._follow(second, image, lattice)
-
-    def _follow(self, second: SecondLook, image: np.ndarray, lattice: Lattice) -> Iterator[Code]:
-        """The codes that the second look finds, from the whole lattice or else from its core."""
-        for start in (lambda: lattice.grid.places, lattice.core):
-            places = start()
-            looked = None if places is None else second.follow(image, places)
-            if looked is None:
-                continue
-            lattice.follow(looked.places, looked.black, looked.known)
-            if (yield from _all(lattice, lambda candidate: candidate.black)):
-                return
+                others += [part for part in parts if differ(part.pitch, region.pitch)]
+                parts = [part for part in parts if not differ(part.pitch, region.pitch)]
+            if not parts:  # or the closer look shows that there was none
+                break
+        if self.second is not None:
+            yield from _followed(self.second, image, lattices, found)
 
 
-def _all(lattice: Lattice, blackness: Callable[[Candidate], np.ndarray]) -> Generator[Code, None, bool]:
-    """One code of a lattice after another; whether there was any."""
-    found = False
+def _codes(sights: Sequence[Sight]) -> tuple[list[Code], list[Lattice]]:
+    """The codes whose cells the last of some sights shows, all of them say what is black; and lattices without any."""
+    sight = sights[-1]
+    codes: list[Code] = []
+    unread: list[Lattice] = []
+    for lattice in Lattices(sight.points, sight.black, sight.sample).lattices():
+        read = list(_all(lattice, partial(_blackness, sights=sights)))
+        codes += read
+        if not read:
+            unread.append(lattice)
+    return codes, unread
+
+
+def _followed(
+    second: SecondLook, image: np.ndarray, lattices: Sequence[Sequence[Lattice]], found: Sequence[Code]
+) -> Iterator[Code]:
+    """The codes that the second look finds, on the first lattice of each sight, then on the second of each, ..."""
+    turns = 0
+    for lattice in chain.from_iterable(zip_longest(*lattices)):
+        if lattice is None or any(code.covers(lattice.middle()) for code in found):
+            continue
+        for code in _follow(second, image, lattice):
+            if not _is_known(code, found):
+                yield code
+        turns += 1
+        if turns == FOLLOWED:
+            return
+
+
+def _follow(second: SecondLook, image: np.ndarray, lattice: Lattice) -> Iterator[Code]:
+    """The codes that the second look finds, from the whole lattice or else from its core."""
+    for start in (lambda: lattice.grid.places, lattice.core):
+        places = start()
+        looked = None if places is None else second.follow(image, places)
+        if looked is None:
+            continue
+        lattice.follow(looked.places, looked.black, looked.known)
+        read = list(_all(lattice, lambda candidate: candidate.black))
+        yield from read
+        if read:
+            return
+
+
+def _all(lattice: Lattice, blackness: Callable[[Candidate], np.ndarray]) -> Iterator[Code]:
+    """One code of a lattice after another."""
     while (read := _first(lattice, blackness)) is not None:
         number, reading = read
         yield _code(lattice[number], reading)
         lattice.remove(number)
-        found = True
-    return found
 
 
 def _first(lattice: Lattice, blackness: Callable[[Candidate], np.ndarray]) -> tuple[int, Reading] | None:
     """The first candidate that can be read; ``blackness`` tells the probability (rows, cols) of each cell to be black.
 
-    Giving up doubtful codewords costs time: only where no candidate fits without it, and for the likeliest.
+    Giving up doubtful codewords costs time, looking for likely ones more: only where no candidate fits without it,
+    and for the likeliest, or those whose finder is seen well.
     """
     black: dict[int, np.ndarray] = {}
-    tries = [(number, False) for number in range(len(lattice))]
-    tries += [(number, True) for number in range(min(LIKELIEST, len(lattice)))]
-    for number, erase in tries:
+    likeliest = range(min(LIKELIEST, len(lattice)))
+    tries: list[tuple[int, Means]] = [(number, "errors") for number in range(len(lattice))]
+    tries += [(number, "erasures") for number in likeliest]
+    tries += [(number, "likelihood") for number in likeliest if lattice.agreement(number) >= CLEAR]
+    for number, means in tries:
         candidate = lattice[number]
         if number not in black:
             seen = blackness(candidate)
             black[number] = 1 - seen if candidate.inverted else seen
-        reading = read_grid(black[number], candidate.symbol, MAX_RISK, erase)
+        risk = FEW_RISK if means == "likelihood" else MAX_RISK
+        reading = read_grid(black[number], candidate.symbol, risk, means)
         if reading is not None:
             return number, reading
     return None
@@ -236,8 +274,7 @@ def _covers(code: Code, region: Region) -> bool:
 
 def _is_known(code: Code, others: Sequence[Code]) -> bool:
     """Whether a code lies where another one does."""
-    middle = tuple(float(v) for v in code.corners.mean(axis=0))
-    return any(cv2.pointPolygonTest(other.corners.astype(np.float32), middle, False) >= 0 for other in others)
+    return any(other.covers(code.corners.mean(axis=0)) for other in others)
 
 
 def _enough(found: Sequence[Code], codes: int | None) -> bool:

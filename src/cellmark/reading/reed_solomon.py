@@ -45,6 +45,11 @@ _TIMES = tuple(row.tobytes() for row in _EXP[_LOG[:, None] + _LOG])
 """_TIMES[a][b] = a b in the field."""
 
 
+def power_times(exponents: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """a^exponent times numbers 1..255 of the field: uint8, of the arrays' common shape."""
+    return np.asarray(_EXP[exponents % ORDER + _LOG[numbers]])
+
+
 class Word:
     """One received word; made once, decoded with as many sets of erasures as one likes.
 

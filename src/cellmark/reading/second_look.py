@@ -14,7 +14,8 @@ from cellmark.reading.settling import smoothed, widen
 MOST_CELLS = 40_000  # of a lattice: the largest symbol has 20,736
 TURNS = 14  # looks at most; each follows the lattice a little further
 FURTHER = 2  # cells beyond the known ones that a look is shown
-DOUBT = 0.15  # cells: expected error of a place up to which it is known
+GAIN = 1.03  # times as many known cells, without which following ends
+DOUBT = 0.2  # cells: expected error of a place up to which it is known
 LEAST = 24  # known cells, without which there is nothing to follow
 
 
@@ -62,9 +63,12 @@ class SecondLook:
                 break
             looked = self.look(image, places)
             known = _largest(looked.known)
-            if known.sum() < LEAST or (best is not None and known.sum() <= best.known.sum()):
+            count, before = int(known.sum()), 0 if best is None else int(best.known.sum())
+            if count < LEAST or count <= before:
                 break
             best = Looked(looked.places, looked.black, known)
+            if count < GAIN * before:
+                break
             places = _continued(looked.places, known)
         return best
 

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from cellmark.data.rectify import FARTHEST
 from cellmark.models.classifier import CellClassifier, Cells
 
 Batch = tuple[Tensor, Tensor, Tensor]  # of ``RectifiedCodes``
 SHIFT, INSIDE = 0.05, 0.1  # weights beside the cross entropy of the classes
-EXCHANGED = 0.02  # what it costs to have black and white exchanged: it shall still call the dark cells black
+EXCHANGED = 0.1  # what it costs to have black and white exchanged: it shall still call the dark cells black
 
 
 class ClassifierTask(L.LightningModule):
@@ -57,29 +58,29 @@ def measure(cells: Cells, labels: Tensor, shift: Tensor) -> dict[str, Tensor]:
     Args:
         cells: of the network.
         labels: (B, rows, cols) 1 = black, 0 = white, below 0 = no cell of the code.
-        shift: (B, 2, rows, cols) the true one, in cells; NaN where that is too far.
+        shift: (B, 2, rows, cols) the true one, in cells. One further than ``FARTHEST`` counts for the shift alone: it
+            shall be found or doubted, but what is black there is that of another cell.
 
     Returns:
         ``classes`` and ``wrong``, cross entropy and share of wrong cells, each up to an exchange of both colours;
         ``shift``, the negative logarithm of the likelihood by a Laplace distribution, and ``off``, the mean distance;
         ``inside``, the cross entropy of whether there is a cell.
     """
-    near = ~shift.isnan().any(dim=1)
-    counts, black = ((labels >= 0) & near).float(), labels.clamp(min=0)
-    number = counts.sum((1, 2)).clamp(min=1)
+    inside, black = labels >= 0, labels.clamp(min=0)
+    near = inside & (shift.norm(dim=1) < FARTHEST)
 
-    def mean(values: Tensor) -> Tensor:
-        return (values * counts).sum((1, 2)) / number
+    def mean(values: Tensor, counts: Tensor = near) -> Tensor:
+        return (values * counts).sum((1, 2)) / counts.sum((1, 2)).clamp(min=1)
 
     def entropy(odds: Tensor) -> Tensor:
         return mean(binary_cross_entropy_with_logits(odds, black, reduction="none"))
 
     wrong = mean(((cells.black > 0) != (black > 0.5)).float())
-    error = (cells.shift - shift.nan_to_num()).abs()
+    error = (cells.shift - shift).abs()
     return {
         "classes": torch.minimum(entropy(cells.black), entropy(-cells.black) + EXCHANGED).mean(),
         "wrong": torch.minimum(wrong, 1 - wrong).mean(),
-        "shift": mean((error / cells.doubt.exp()[:, None] + cells.doubt[:, None]).sum(1)).mean(),
+        "shift": mean((error / cells.doubt.exp()[:, None] + cells.doubt[:, None]).sum(1), inside).mean(),
         "off": mean(error.square().sum(1).sqrt()).mean().detach(),
-        "inside": binary_cross_entropy_with_logits(cells.inside, (labels >= 0).float()),
+        "inside": binary_cross_entropy_with_logits(cells.inside, inside.float()),
     }
