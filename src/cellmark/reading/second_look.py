@@ -14,7 +14,7 @@ from cellmark.reading.settling import smoothed, widen
 MOST_CELLS = 40_000  # of a lattice: the largest symbol has 20,736
 TURNS = 14  # looks at most; each follows the lattice a little further
 FURTHER = 2  # cells beyond the known ones that a look is shown
-GAIN = 1.03  # times as many known cells, without which following ends
+GAIN = 1.01  # times as many known cells, without which following ends
 DOUBT = 0.2  # cells: expected error of a place up to which it is known
 LEAST = 24  # known cells, without which there is nothing to follow
 
