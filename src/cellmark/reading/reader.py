@@ -114,6 +114,7 @@ class Reader:
             before, others = len(found), list[Region]()
             for part in chain([region], others):  # those that the first look puts there
                 within = [lattice for lattice in unread if part.holds(lattice.middle())]
+                unread = [lattice for lattice in unread if lattice not in within]
                 for code in self._closely(eye, image, part, found, within, others if part is region else []):
                     found.append(code)
                     yield code
