@@ -152,8 +152,9 @@ class Growth:
 
     def _match(self, rows: np.ndarray, cols: np.ndarray, target: np.ndarray, reach: np.ndarray) -> np.ndarray:
         """Gives places the free cells that lie within ``reach`` of their targets; bool, which places got one."""
-        distance, index = self.tree.query(target)
-        taken: np.ndarray = (distance < reach) & self.free[index]
+        distance, index = self.tree.query(target, distance_upper_bound=reach.max(initial=0.0))
+        taken: np.ndarray = distance < reach  # infinite, and no index, where there is none so near
+        taken[taken] = self.free[index[taken]]
         taken[taken] = _nearest_only(index[taken], distance[taken])
         self._set(rows[taken], cols[taken], index[taken])
         return taken
