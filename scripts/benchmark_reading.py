@@ -28,7 +28,7 @@ from cellmark.data.generate.dataset import GENERATOR
 from cellmark.errors import CellmarkError
 from cellmark.files import new_folder, write_bytes, write_image, write_json
 from cellmark.progress import progress_bar
-from cellmark.reading.weights import DEFAULT
+from cellmark.reading.weights import CLASSIFIER, DEFAULT
 from cellmark.runs.markdown import markdown_text
 from reading_benchmark import sheets, tables
 from reading_benchmark.large import large
@@ -147,6 +147,7 @@ def _about(
         "device": options.device,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "weights": hashlib.sha256((options.ckpt or DEFAULT).read_bytes()).hexdigest(),
+        "classifier": hashlib.sha256(CLASSIFIER.read_bytes()).hexdigest(),
         "told": options.told,
         "readers": {subject.name: subject.version or subject.missing for subject in subjects},
     }

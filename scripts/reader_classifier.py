@@ -30,7 +30,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("data", type=Path, help="of cellmark dataset_synth; as for experiment=reader")
     arguments.add_argument("target", type=Path, nargs="?", default=CLASSIFIER, help=f"default: {CLASSIFIER}")
-    arguments.add_argument("--epochs", type=int, default=2)
+    arguments.add_argument("--epochs", type=int, default=4)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--val-folder", default="12_mixed", help="not learnt from")
     arguments.add_argument(
