@@ -22,7 +22,7 @@ class Reading:
         errors: codewords that were wrong, erased ones left out.
         erasures: codewords that were given up because their cells were in doubt, right or wrong.
         spare: check codewords that nothing was spent on (erasures take one, errors two), in the worst block; below
-            zero for a reading by likelihood.
+            zero where the likeliest word is further away than plain correction reaches.
         risk: probability that cells of pure chance would have been accepted like this, in the worst block. For a
             stricter reader: lower ``max_risk`` of ``read_grid``.
         flipped: data cells that had been seen in the other colour, however surely.

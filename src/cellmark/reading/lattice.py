@@ -125,9 +125,9 @@ class Lattice:
             grid = self._settled[box]
         return _candidate(frame, grid, (self.value[part] + 1) / 2)
 
-    def agreement(self, number: int = 0) -> float:
-        """How well a candidate agrees with the finder, -1 to 1; -1 if there is no such candidate."""
-        return self.frames[number].score if number < len(self.frames) else -1.0
+    def agreement(self, number: int) -> float:
+        """How well a candidate agrees with the finder, up to 1."""
+        return self.frames[number].score
 
     def middle(self) -> np.ndarray:
         """Mean place x, y of its cells."""

@@ -31,8 +31,8 @@ NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
 CLEAR = 0.7  # least agreement with the finder for which the likeliest words are looked for
 LIKELIEST = 3  # candidates of a lattice for which doubtful codewords are given up
 FRUITLESS = 10  # parts of a picture, the likeliest first, that are looked at closely one after another without a code
-FOLLOWED = 8  # lattices of a part of a picture that get a second look
 CONTENT = 3  # the same, once one was read
+FOLLOWED = 8  # lattices of a part of a picture that get a second look
 
 
 class Reader:
@@ -102,7 +102,7 @@ class Reader:
                 if not _is_known(code, found):
                     found.append(code)
                     yield code
-            if zoom >= 1:  # else a closer look is better
+            if zoom >= 1:  # else a closer look is better; followed only where a part may hold a code
                 unread += left
             seen = sight.regions()
             regions += seen + joined(seen)
@@ -112,7 +112,7 @@ class Reader:
                 continue
             self._seen = True
             before, others = len(found), list[Region]()
-            for part in chain([region], others):  # those that the first look puts there
+            for part in chain([region], others):  # those that looking at the first puts there
                 within = [lattice for lattice in unread if part.holds(lattice.middle())]
                 unread = [lattice for lattice in unread if lattice not in within]
                 for code in self._closely(eye, image, part, found, within, others if part is region else []):
@@ -154,7 +154,11 @@ class Reader:
             if not parts:  # or the closer look shows that there was none
                 break
         if self.second is not None:
+            before = len(found)
             yield from _followed(self.second, image, lattices, found)
+            if sights and len(found) > before:
+                parts = [part for part in sights[-1].regions() if not any(_covers(code, part) for code in found)]
+                others += [part for part in parts if differ(part.pitch, region.pitch)]
 
 
 def _codes(sights: Sequence[Sight]) -> tuple[list[Code], list[Lattice]]:
