@@ -1,6 +1,5 @@
 """Where on a lattice a code lies, and which way it faces: told by its finder."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -56,7 +55,7 @@ def straighten(grid: Grid) -> Grid:
 
     A code fills a rectangle of its own rows and columns, but a parallelogram in any others.
     """
-    shares = [_filled(*_sheared(grid, *shear)) for shear in SHEARS]
+    shares = _filled(np.stack([_sheared(grid, *shear) for shear in SHEARS]))
     best = int(np.argmax(shares))
     if best == 0 or shares[best] < shares[0] + 0.1:
         return grid
@@ -68,16 +67,19 @@ def straighten(grid: Grid) -> Grid:
     return Grid(places, cells)
 
 
-def _sheared(grid: Grid, down: int, right: int) -> tuple[np.ndarray, np.ndarray]:
+def _sheared(grid: Grid, down: int, right: int) -> np.ndarray:
+    """Rows and columns (2, N) of the seen cells, from 0 up."""
     row, col = np.nonzero(grid.seen)
-    rows, cols = row + down * col, col + right * row
-    return rows - rows.min(), cols - cols.min()
+    sheared = np.stack([row + down * col, col + right * row])
+    result: np.ndarray = sheared - sheared.min(axis=1, keepdims=True)
+    return result
 
 
-def _filled(rows: np.ndarray, cols: np.ndarray) -> float:
-    """Share of the cells' rectangle that they fill; a few stray ones do not count."""
-    (r0, r1), (c0, c1) = np.quantile(rows, (0.02, 0.98)), np.quantile(cols, (0.02, 0.98))
-    return len(rows) / float((r1 - r0 + 1) * (c1 - c0 + 1))
+def _filled(cells: np.ndarray) -> np.ndarray:
+    """Share (K,) of the rectangle of cells (K, 2, N) that they fill; a few stray ones do not count."""
+    low, high = np.quantile(cells, (0.02, 0.98), axis=2)
+    result: np.ndarray = cells.shape[2] / (high - low + 1).prod(axis=1)
+    return result
 
 
 def find_frames(black: np.ndarray, seen: np.ndarray, most: int) -> list[Frame]:
@@ -91,13 +93,11 @@ def find_frames(black: np.ndarray, seen: np.ndarray, most: int) -> list[Frame]:
         seen: bool (rows, cols).
         most: how many to give.
     """
-    sums = _Sums(black, seen)
-    found: list[Frame] = []
-    for symbol, rows, cols in _shapes(*black.shape):
-        found += _of_shape(sums, symbol, rows, cols, most)
-    alone = sorted(found, key=lambda frame: -frame.weight)[: most - most // 3]
-    one_of_many = sorted(found, key=lambda frame: -frame.score)[: most // 3]
-    return list(dict.fromkeys(alone + one_of_many))
+    sums, shapes = _Sums(black, seen), _shapes(*black.shape)
+    found = np.concatenate([np.zeros((0, 8)), *(_of_shape(sums, k, shape, most) for k, shape in enumerate(shapes))])
+    by_weight, by_score = (np.argsort(-found[:, column], kind="stable") for column in (0, 1))
+    best = [*by_weight[: most - most // 3], *by_score[: most // 3]]
+    return [_frame(shapes, found[k]) for k in dict.fromkeys(best)]
 
 
 @lru_cache(maxsize=256)
@@ -110,95 +110,94 @@ def _shapes(rows: int, cols: int) -> tuple[tuple[Symbol, int, int], ...]:
 
 
 class _Sums:
-    """Cumulative sums by which the border of every rectangle is judged at once."""
+    """Cumulative sums by which the border of every rectangle is judged at once.
+
+    Attributes:
+        along: (2, rows, cols + 1) over the columns: of the values, and with every other one negative.
+        down: (2, rows + 1, cols) likewise over the rows.
+        area: (rows + 1, cols + 1) of seen cells above and to the left.
+    """
 
     def __init__(self, value: np.ndarray, seen: np.ndarray) -> None:
         rows, cols = value.shape
-        sign_c = np.where(np.arange(cols) % 2 == 0, 1.0, -1.0)
-        sign_r = np.where(np.arange(rows) % 2 == 0, 1.0, -1.0)
+        alternating = value * _signs(cols), value * _signs(rows)[:, None]
         self.shape = rows, cols
-        self.along = np.pad(np.cumsum(value, axis=1), ((0, 0), (1, 0)))
-        self.along_alternating = np.pad(np.cumsum(value * sign_c, axis=1), ((0, 0), (1, 0)))
-        self.down = np.pad(np.cumsum(value, axis=0), ((1, 0), (0, 0)))
-        self.down_alternating = np.pad(np.cumsum(value * sign_r[:, None], axis=0), ((1, 0), (0, 0)))
+        self.along = np.pad(np.cumsum([value, alternating[0]], axis=2), ((0, 0), (0, 0), (1, 0)))
+        self.down = np.pad(np.cumsum([value, alternating[1]], axis=1), ((0, 0), (1, 0), (0, 0)))
         self.area = np.pad(np.cumsum(np.cumsum(seen.astype(float), axis=0), axis=1), ((1, 0), (1, 0)))
 
 
-def _of_shape(sums: _Sums, symbol: Symbol, rows: int, cols: int, most: int) -> Iterator[Frame]:
-    """The ways to see a symbol in rectangles of ``rows`` x ``cols``; all that may be among the ``most`` best."""
+def _signs(count: int) -> np.ndarray:
+    """1, -1, 1, -1, ..."""
+    return np.where(np.arange(count) % 2 == 0, 1.0, -1.0)
+
+
+def _of_shape(sums: _Sums, number: int, shape: tuple[Symbol, int, int], most: int) -> np.ndarray:
+    """The ways to see a symbol in rectangles of a shape; all that may be among the ``most`` best.
+
+    Returns:
+        (N, 8) of what ``_frame`` takes, with ``number`` last.
+    """
+    symbol, rows, cols = shape
     high, wide = sums.shape[0] - rows + 1, sums.shape[1] - cols + 1
-    area = sums.area
+    along, down, area = sums.along, sums.down, sums.area
     covered = area[rows:, cols:] - area[:high, cols:] - area[rows:, :wide] + area[:high, :wide]
-    tops, lefts = np.nonzero(covered >= COVERED * rows * cols)
-    if not len(tops):
-        return
-    parity_r, parity_c = 1.0 - 2.0 * (tops % 2), 1.0 - 2.0 * (lefts % 2)
-
-    def row(at: np.ndarray, table: np.ndarray) -> np.ndarray:
-        result: np.ndarray = table[at, lefts + cols] - table[at, lefts]
-        return result
-
-    def col(at: np.ndarray, table: np.ndarray) -> np.ndarray:
-        result: np.ndarray = table[tops + rows, at] - table[tops, at]
-        return result
-
-    bottoms, rights = tops + rows - 1, lefts + cols - 1
+    enough = covered >= COVERED * rows * cols
+    if not enough.any():
+        return np.zeros((0, 8))
+    lying, standing = along[..., cols:] - along[..., :wide], down[:, rows:] - down[:, :high]
     # Agreement of each side with black, and with the timing pattern that begins with black at the first row or column
-    solid = [row(tops, sums.along), col(lefts, sums.down), row(bottoms, sums.along), col(rights, sums.down)]
-    timing = [
-        row(tops, sums.along_alternating) * parity_c,
-        col(lefts, sums.down_alternating) * parity_r,
-        row(bottoms, sums.along_alternating) * parity_c,
-        col(rights, sums.down_alternating) * parity_r,
-    ]
+    sides = lying[:, :high], standing[..., :wide], lying[:, rows - 1 :], standing[..., cols - 1 :]
+    solid, timing = np.stack(sides, axis=1)
+    timing[UPPER::2] *= _signs(wide)
+    timing[LEFT::2] *= _signs(high)[:, None]
     count = 2.0 * (rows + cols)
-    share = np.sqrt(covered[tops, lefts] / max(float(area[-1, -1]), 1.0))
-    for solid_sides, ways in _ways().items():
-        first, second = solid_sides
-        total = solid[first] + solid[second]
-        total = total + _timing(timing, (second + 2) % 4, first) + _timing(timing, (first + 2) % 4, second)
-        for k in _best(np.abs(total), share, LEAST_SCORE * count, most):
-            score = float(abs(total[k])) / count
-            place = int(tops[k]), int(bottoms[k]) + 1
-            across = int(lefts[k]), int(rights[k]) + 1
-            for turns, mirrored in ways:
-                lying = (turns % 2 == 1) != mirrored
-                if (cols, rows) == symbol.shape if lying else (rows, cols) == symbol.shape:
-                    weight = score * count**0.5 * float(share[k])
-                    yield Frame(symbol, place, across, turns, mirrored, bool(total[k] < 0), score, weight)
+    first, second, begins = _sides()
+    total = solid[first] + solid[second]
+    total += begins[0] * timing[(second + 2) % 4] + begins[1] * timing[(first + 2) % 4]
+    agreement = np.where(enough, np.abs(total), 0.0)
+    share = np.sqrt(covered / max(float(area[-1, -1]), 1.0))
+    turns, tops, lefts = np.unravel_index(_best(agreement, share, LEAST_SCORE * count, most), total.shape)
+    agreed, share = total[turns, tops, lefts], share[tops, lefts]
+    score = np.abs(agreed) / count
+    upright_only = (turns % 2 == 1) == (symbol.shape == (rows, cols))
+    mirrored = [np.zeros(len(turns)), np.ones(len(turns))] if rows == cols else [upright_only]
+    seen = score * count**0.5 * share, score, agreed < 0, tops, lefts, turns
+    found = [np.stack([*seen, way, np.full(len(turns), number)], axis=1) for way in mirrored]
+    return np.stack(found, axis=1).reshape(-1, 8)  # both ways to see a square beside each other
+
+
+def _frame(shapes: tuple[tuple[Symbol, int, int], ...], guess: np.ndarray) -> Frame:
+    """The frame of (8,): weight, score, inverted, first row, first column, turns, mirrored, number of the shape."""
+    weight, score, *others = guess.tolist()
+    inverted, top, left, turns, mirrored, number = map(int, others)
+    symbol, rows, cols = shapes[number]
+    return Frame(symbol, (top, top + rows), (left, left + cols), turns, bool(mirrored), bool(inverted), score, weight)
 
 
 def _best(agreement: np.ndarray, share: np.ndarray, least: float, most: int) -> np.ndarray:
-    """Places with at least that agreement: the ``most`` best by it, and by it times the share.
+    """Flat indices of agreements (4, ...) of at least that: the ``most`` best by it, and by it times the share (...).
 
     Where all cells are alike, every rectangle agrees by half: there would be thousands.
     """
-    good = np.nonzero(agreement >= least)[0]
+    good = np.flatnonzero(agreement >= least)
     if len(good) <= 2 * most:
         return good
-    orders = [np.argsort(-value, kind="stable")[:most] for value in (agreement[good], (agreement * share)[good])]
+    orders = [np.argsort(-value.ravel()[good], kind="stable")[:most] for value in (agreement, agreement * share)]
     return good[np.unique(np.concatenate(orders))]
 
 
-def _timing(timing: list[np.ndarray], side: int, solid: int) -> np.ndarray:
-    """Agreement of a side with the timing pattern: black where it meets the solid side, white at its other end."""
-    begins = solid in (UPPER, LEFT)  # they hold the first row and the first column
-    result: np.ndarray = timing[side] if begins else -timing[side]
-    return result
-
-
 @lru_cache(maxsize=1)
-def _ways() -> dict[tuple[int, int], list[tuple[int, bool]]]:
-    """The two solid sides of a rectangle -> the ways (turns, mirrored) to see a symbol in it.
+def _sides() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The two solid sides (4,) of a rectangle in which a symbol is seen after 0 to 3 quarter turns, mirrored or not.
 
-    Found by trying: a square with named sides is brought upright in all eight ways.
+    And (2, 4, 1, 1) how the timing pattern goes that meets each: black where it meets it, white at its other end, that
+    is 1 where the solid side holds the first row or column, -1 where it holds the last one. Found by trying: a square
+    with named sides is brought upright.
     """
     named = np.zeros((3, 3), int)
     named[0, 1], named[1, 0], named[2, 1], named[1, 2] = UPPER, LEFT, LOWER, RIGHT
-    ways: dict[tuple[int, int], list[tuple[int, bool]]] = {}
-    for turns in range(4):
-        for mirrored in (False, True):
-            seen = upright(named, turns, mirrored)
-            first, second = sorted((int(seen[1, 0]), int(seen[2, 1])))
-            ways.setdefault((first, second), []).append((turns, mirrored))
-    return ways
+    turned = [upright(named, turns, mirrored=False) for turns in range(4)]
+    first, second = np.sort([(seen[1, 0], seen[2, 1]) for seen in turned]).T
+    begins = np.where(np.isin([first, second], (UPPER, LEFT)), 1.0, -1.0)
+    return first, second, begins[..., None, None]

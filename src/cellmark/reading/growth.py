@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -21,11 +22,14 @@ LARGEST = 170  # cells a side: more than the largest symbol has
 WINDOW = 1.8  # cells, standard deviation of the window of the regression
 PRIOR = 0.5  # cells, weight of the mean steps of the whole lattice against those near a place
 ROOM = 4  # rows and columns that are added at every side at a time
-_AWAY = np.arange(-5.0, 6.0)  # from a place in the window to its middle: filters look from there
-_WINDOW = np.exp(-0.5 * (_AWAY / WINDOW) ** 2)
-_POWERS = [_WINDOW * _AWAY**power for power in range(3)]
+REACH = 5  # cells from the middle of the window to its sides
+_AWAY = np.arange(-REACH, REACH + 1)
+_POWERS = (np.exp(-0.5 * (_AWAY / WINDOW) ** 2) * _AWAY ** np.arange(3.0)[:, None]).astype(np.float32)
 UNKNOWN = 10  # the age of a place that is not even predicted
-_WEIGHT = np.append(FAINT ** np.arange(float(UNKNOWN)), 0.0)  # what a place of some age counts in a prediction
+_WEIGHT = np.append(FAINT ** np.arange(float(UNKNOWN)), 0.0).astype(
+    np.float32
+)  # what a place of some age counts in a prediction
+_OLDER = np.append(np.minimum(np.arange(UNKNOWN) + 1, UNKNOWN - 1), np.full(256 - UNKNOWN, UNKNOWN)).astype(np.uint8)
 _ALL, _BEFORE, _AFTER = slice(None), slice(None, -1), slice(1, None)
 
 
@@ -167,29 +171,23 @@ class Growth:
         ``PRIOR`` cells, so that a few cells in line are no problem.
         """
         weight = _WEIGHT[self.age]
-        held = np.empty((*weight.shape, 3))
-        held[..., 0] = weight
-        np.multiply(self.places, weight[..., None], out=held[..., 1:])
-
-        def moment(values: np.ndarray, rows_power: int, cols_power: int) -> np.ndarray:
-            """Sums (K, N) over the windows of values times powers of the rows and columns from the place."""
-            across, down = _POWERS[cols_power], _POWERS[rows_power]
-            sums = cv2.sepFilter2D(values, -1, across, down, borderType=cv2.BORDER_CONSTANT)
-            result: np.ndarray = sums[rows, cols].T
-            return result
-
-        one, row, col = (moment(held, *powers) for powers in ((0, 0), (1, 0), (0, 1)))
-        rr, rc, cc = (moment(weight, *powers) for powers in ((2, 0), (1, 1), (0, 2)))
-        one = one - held[rows, cols].T  # not to itself; the middle of the window has the weight 1
+        held = np.zeros((3, weight.shape[0], weight.shape[1] + 2 * REACH), np.float32)  # twice as fast, to 1/1000 pixel
+        inner = held[..., REACH:-REACH]
+        inner[0] = weight
+        np.multiply(self.places.transpose(2, 0, 1), weight, out=inner[1:])
+        sums = _moments(held, rows, cols)
+        one, row, col = sums[:, 0, 0], sums[:, 1, 0], sums[:, 0, 1]
+        rr, rc, cc = sums[0, 2, 0], sums[0, 1, 1], sums[0, 0, 2]
+        one = one - inner[:, rows, cols]  # not to itself; the middle of the window has the weight 1
         total = np.maximum(one[0], 1e-9)
         # Centred on the mean of the window, the regression has two unknowns left
         mean, mr, mc = one[1:] / total, row[0] / total, col[0] / total
         vrr, vrc, vcc = rr - row[0] * mr + PRIOR, rc - row[0] * mc, cc - col[0] * mc + PRIOR
-        prior = PRIOR * self.steps[..., None]
+        prior = PRIOR * self.steps[..., None].astype(np.float32)
         ur, uc = row[1:] - mean * row[0] + prior[0], col[1:] - mean * col[0] + prior[1]
         determinant = vrr * vcc - vrc * vrc
         down, right = (ur * vcc - uc * vrc) / determinant, (uc * vrr - ur * vrc) / determinant
-        shortest = np.minimum((right * right).sum(axis=0), (down * down).sum(axis=0))
+        shortest = np.minimum(right[0] ** 2 + right[1] ** 2, down[0] ** 2 + down[1] ** 2)
         return _Predicted((mean - down * mr - right * mc).T, one[0], np.sqrt(shortest))
 
     def measure(self) -> None:
@@ -197,17 +195,16 @@ class Growth:
         weight = _WEIGHT[self.age]
         for axis, (one, other) in enumerate((((_BEFORE, _ALL), (_AFTER, _ALL)), ((_ALL, _BEFORE), (_ALL, _AFTER)))):
             both = weight[one] * weight[other]
-            step = np.tensordot(both, self.places[other] - self.places[one], 2)
+            step = both.ravel() @ (self.places[other] - self.places[one]).reshape(-1, 2)
             self.steps[axis] = step / max(float(both.sum()), 1e-12)
 
     def _make_room(self) -> None:
         rows, cols = np.nonzero(self.age < UNKNOWN)
         height, width = self.age.shape
         if min(rows.min(), cols.min()) < 2 or rows.max() >= height - 2 or cols.max() >= width - 2:
-            pad = [(ROOM, ROOM), (ROOM, ROOM)]
-            self.places = np.pad(self.places, [*pad, (0, 0)])
-            self.cells = np.pad(self.cells, pad, constant_values=-1)
-            self.age = np.pad(self.age, pad, constant_values=UNKNOWN)
+            self.places = _padded(self.places, 0.0)
+            self.cells = _padded(self.cells, -1)
+            self.age = _padded(self.age, UNKNOWN)
 
     def prune(self, strict: bool = False) -> float:
         """Takes out cells that lie aside of where their neighbours have them, or that have hardly any.
@@ -244,16 +241,55 @@ class Growth:
         return Grid(places[box], self.cells[box])
 
 
+def _moments(held: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    """Sums over the windows of values times powers of the rows and columns from their middles.
+
+    The window is a product of one along the rows and one along the columns: first all columns are summed, then what
+    places need of the rows.
+
+    Args:
+        held: (K, H, W + 2 REACH) values, with REACH empty columns at either side.
+        rows: (N,) of the middles.
+        cols: (N,) likewise, without the empty ones.
+
+    Returns:
+        (K, 3, 3, N): power of the row 0..2, power of the column 0..2.
+    """
+    _, height, width = held.shape
+    down = (_bands(height) @ held).reshape(-1, height * width)
+    windows = down.take(rows * width + cols + np.arange(2 * REACH + 1)[:, None], axis=1)  # (3 K, 11, N)
+    result: np.ndarray = (_POWERS @ windows).reshape(-1, 3, 3, len(rows))
+    return result
+
+
+@lru_cache(maxsize=LARGEST)
+def _bands(height: int) -> np.ndarray:
+    """The sums of every window along a column as a matrix (3 H, H), for each power."""
+    away = np.arange(height) - np.arange(height)[:, None]
+    return np.concatenate(
+        [np.where(abs(away) <= REACH, power[away.clip(-REACH, REACH) + REACH], np.float32(0)) for power in _POWERS]
+    )
+
+
 def _around(age: np.ndarray) -> np.ndarray:
     """The age of a place that was predicted now: one more than the least around it; ``UNKNOWN`` far from all."""
     least = cv2.erode(age, np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT, borderValue=UNKNOWN)
-    result: np.ndarray = np.where(least < UNKNOWN, np.minimum(least + 1, UNKNOWN - 1), UNKNOWN).astype(np.uint8)
+    result: np.ndarray = cv2.LUT(least, _OLDER)
+    return result
+
+
+def _padded(values: np.ndarray, value: float) -> np.ndarray:
+    """With ``ROOM`` more rows and columns of a value at every side; ``np.pad`` takes ten times as long."""
+    rows, cols, *others = values.shape
+    result = np.full((rows + 2 * ROOM, cols + 2 * ROOM, *others), value, values.dtype)
+    result[ROOM:-ROOM, ROOM:-ROOM] = values
     return result
 
 
 def _nearest_only(index: np.ndarray, distance: np.ndarray) -> np.ndarray:
     """Where several places want one cell, only the nearest gets it."""
     order = np.lexsort((distance, index))
-    result = np.zeros(len(index), bool)
-    result[order] = np.diff(index[order], prepend=-1) != 0
+    wanted = index[order]
+    result = np.ones(len(index), bool)
+    result[order[1:]] = wanted[1:] != wanted[:-1]
     return result

@@ -5,7 +5,7 @@ from scipy.spatial import cKDTree
 
 from cellmark.reading.growth import UNKNOWN, Grid, Growth
 
-SETTLED = 3  # turns of taking out and taking
+SETTLED = 3  # turns of taking out and taking, unless one changes nothing
 
 
 def widen(grid: Grid, margin: int) -> Grid:
@@ -51,8 +51,11 @@ def settle(
     growth.free[growth.cells[(growth.cells >= 0) & inside]] = False
     growth.fill(box)
     for _ in range(SETTLED):
+        before = growth.cells.copy()
         growth.prune()
         growth.take(inside)
+        if np.array_equal(growth.cells, before):
+            break
     growth.prune(strict=True)
     return Grid(growth.places[box], growth.cells[box])
 
