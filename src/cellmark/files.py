@@ -1,5 +1,6 @@
 """Writing so that a file or folder appears whole or not at all."""
 
+import errno
 import json
 import os
 import shutil
@@ -52,11 +53,36 @@ def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
     Raises:
         CellmarkError: a number in it is NaN or infinite, which JSON cannot say.
     """
+    write_bytes(path, f"{to_json(path, value, indent)}\n".encode())
+
+
+def to_json(path: Path, value: Any, indent: int | None = None) -> str:
+    """What ``value`` is in a JSON file at ``path``.
+
+    Raises:
+        CellmarkError: a number in it is NaN or infinite, which JSON cannot say.
+    """
     try:
-        content = json.dumps(value, indent=indent, allow_nan=False)
+        return json.dumps(value, indent=indent, allow_nan=False)
     except ValueError as error:
         raise CellmarkError(f"{path}: cannot be written as JSON: {error}") from error
-    write_bytes(path, f"{content}\n".encode())
+
+
+def append_bytes(path: Path, content: bytes) -> None:
+    """Appends to a file in one write, so that readers find and a killed process leaves all of it or none.
+
+    Raises:
+        OSError: it cannot be written; a full disk may have taken a part of it.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        if os.write(handle, content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        error.filename = str(path)
+        raise
+    finally:
+        os.close(handle)
 
 
 def write_image(path: Path, image: np.ndarray) -> None:

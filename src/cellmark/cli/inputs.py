@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from cellmark.cli.journal import journal_of
 from cellmark.data.images import IMAGE_SUFFIXES
 from cellmark.errors import CellmarkError
 
-DRAWN = {"predictions.json": ("overlays", "heatmaps"), "codes.jsonl": ("overlays",)}
+PREDICTIONS, CODES = "predictions.json", "codes.jsonl"
+DRAWN = {PREDICTIONS: ("overlays", "heatmaps"), CODES: ("overlays",)}
 """A file of results, and the folders beside it with the pictures that were drawn with them."""
 
 ONLY_DRAWN = "only pictures that earlier predictions or readings drew"
@@ -35,9 +37,10 @@ def find_images(source: Path) -> list[Path]:
 
 
 def is_drawn(image: Path, base: Path) -> bool:
-    """Whether an image in a folder below ``base`` was drawn by an earlier prediction or reading."""
+    """Whether an image in a folder below ``base`` was drawn by an earlier prediction or reading, finished or not."""
     return any(
-        parent.name in folders and (base / parent.parent / results).is_file()
+        parent.name in folders and any(file.is_file() for file in (target, journal_of(target)))
         for parent in image.relative_to(base).parents
         for results, folders in DRAWN.items()
+        for target in [base / parent.parent / results]
     )

@@ -14,6 +14,7 @@ from cellmark.cli.configs import config_folder
 from cellmark.cli.help import help_text
 from cellmark.cli.job import LONG, folders, interrupt, job, statuses
 from cellmark.cli.jobs import typed
+from cellmark.cli.journal import unfinished
 from cellmark.errors import Interrupted
 from cellmark.runs.record import CONFIG
 
@@ -75,6 +76,8 @@ def main(verb: str | None = None) -> None:
         print(f"cellmark {verb}: interrupted{_hint(verb)}", file=sys.stderr)
         sys.exit(error.code if isinstance(error, Interrupted) else 128 + signal.SIGINT)
     if any(statuses):
+        if unfinished and not {"-m", "--multirun"} & set(arguments):
+            print(f"cellmark {verb}: what is done is kept{_hint(verb)}", file=sys.stderr)
         sys.exit(max(statuses))
 
 
@@ -108,6 +111,9 @@ def _refuse_missing_extras(verb: str, arguments: Sequence[str]) -> None:
 def _hint(verb: str) -> str:
     if verb == "train" and folders and (folders[-1] / CONFIG).exists():
         return f"; to go on: cellmark train ckpt=last {shlex.quote(f'output_dir={typed(folders[-1])}')}"
+    if unfinished:
+        folder = shlex.quote(f"output_dir={typed(unfinished[-1].parent)}")
+        return f"; to go on with what is missing: the same command with {folder}"
     return "; the same command goes on with what is missing" if verb == "crossval" else ""
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from yaml import YAMLError
 
+from cellmark.cli.inputs import PREDICTIONS
 from cellmark.cli.job import statuses
 from cellmark.cli.resume import LAST
 from cellmark.errors import FolderInUse
@@ -34,7 +36,7 @@ class RunFolder(Callback):
                 sys.exit(1)
             if verb == "train" and config.ckpt == LAST:
                 _check_resumable(folder)
-            elif any((folder / name).exists() for name in (".hydra/config.yaml", CONFIG)) and verb != "crossval":
+            elif _is_used(folder) and verb != "crossval" and not (verb == "predict" and _goes_on_predicting(folder)):
                 _refuse(folder, "a run")
         if config.hydra.runtime.choices.get("launcher"):
             choice = config.hydra.runtime.choices.launcher
@@ -67,6 +69,19 @@ class RunFolder(Callback):
 def _failed(folder: Path, verb: str) -> bool:
     """Whether a job failed, or its process was killed, and it could not say so."""
     return (folder / FAILURE).exists() or (verb == "train" and not (folder / SUMMARY).exists())
+
+
+def _is_used(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (".hydra/config.yaml", CONFIG))
+
+
+def _goes_on_predicting(folder: Path) -> bool:
+    """Whether the folder was begun by a prediction that the same command goes on with."""
+    try:
+        begun = OmegaConf.select(OmegaConf.load(folder / ".hydra/hydra.yaml"), "hydra.job.config_name")
+    except (OSError, YAMLError):  # not one that a killed process was still writing
+        return False
+    return begun == "predict" and not (folder / PREDICTIONS).exists()
 
 
 def _check_resumable(folder: Path) -> None:

@@ -1,11 +1,14 @@
-"""The same work on many items, in several processes."""
+"""The same work on many items, in several processes or threads."""
 
 import os
 import signal
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain, islice
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import TypeVar
@@ -17,9 +20,45 @@ from cellmark.errors import CellmarkError
 Job = TypeVar("Job")
 Done = TypeVar("Done")
 
+AHEAD = 4  # pieces of work for each process that are begun or wait, before whoever takes the results has come to them
+
+
+def in_order(
+    pool: Executor, work: Callable[[Job], Done], jobs: Iterable[Job], ahead: int
+) -> Generator[Done, None, None]:
+    """``pool.map`` that is never more than ``ahead`` jobs ahead of whoever takes the results: memory stays bounded.
+
+    The first jobs are begun at once, and each further one when a result is asked for.
+
+    Args:
+        pool: of threads or processes.
+        work: what each job is given to.
+        jobs: drawn from by the caller's thread, while the pool is at work.
+        ahead: at least 1.
+
+    Returns:
+        The results in the order of the jobs.
+    """
+    left = iter(jobs)
+    waiting = deque(pool.submit(work, job) for job in islice(left, ahead))
+
+    def results() -> Generator[Done, None, None]:
+        for job in left:
+            waiting.append(pool.submit(work, job))
+            yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    return results()
+
 
 def map_in_processes(
-    work: Callable[[Job], Done], jobs: Sequence[Job], workers: int | None = None
+    work: Callable[[Job], Done],
+    jobs: Sequence[Job],
+    workers: int | None = None,
+    *,
+    prepare: Callable[[], None] | None = None,
+    together: int | None = None,
 ) -> Generator[Done, None, None]:
     """``map``, in as many processes as are useful.
 
@@ -27,6 +66,8 @@ def map_in_processes(
         work: a function of a module, as processes are spawned; it must not depend on which process runs it.
         jobs: what it is called with.
         workers: processes; None = one for each core that may be used. With one the caller does the work itself.
+        prepare: called first in each new process.
+        together: jobs that are sent to a process at a time; None = up to 16, fewer where there are few jobs.
 
     Yields:
         The results in the order of the jobs.
@@ -34,22 +75,33 @@ def map_in_processes(
     Raises:
         CellmarkError: a process died, for instance for want of memory. An error of ``work`` is raised as it is.
     """
-    count = min(_cores() if workers is None else workers, len(jobs))
+    count = min(cores() if workers is None else workers, len(jobs))
     if count <= 1:
         yield from map(work, jobs)
         return
+    size = max(1, min(16, len(jobs) // (4 * count))) if together is None else together
+    parts = (jobs[start : start + size] for start in range(0, len(jobs), size))
     # spawn: a fork of a process that holds threads of other libraries may hang
-    with ProcessPoolExecutor(count, get_context("spawn"), _prepare) as pool:
+    with ProcessPoolExecutor(count, get_context("spawn"), partial(_prepare, prepare)) as pool:
         try:
             with _deaf_children():
-                results = pool.map(work, jobs, chunksize=max(1, min(16, len(jobs) // (4 * count))))
-            yield from results
+                results = in_order(pool, partial(_all, work), parts, AHEAD * count)
+            yield from chain.from_iterable(results)
         except BrokenProcessPool as error:
             raise CellmarkError(
                 "a working process died, perhaps for want of memory; fewer of them (workers=1) need less"
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)  # else the end of every job is waited for, even after an error
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _all(work: Callable[[Job], Done], jobs: Sequence[Job]) -> list[Done]:
+    return [work(job) for job in jobs]
 
 
 @contextmanager
@@ -68,11 +120,13 @@ def _deaf_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _prepare() -> None:
+def _prepare(further: Callable[[], None] | None) -> None:
     """Makes a worker one that takes one core, and ends when the caller does."""
     cv2.setNumThreads(1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     Thread(target=_end_with_caller, daemon=True).start()
+    if further is not None:
+        further()
 
 
 def _end_with_caller() -> None:
@@ -81,7 +135,3 @@ def _end_with_caller() -> None:
     if caller is not None:
         caller.join()
         os._exit(1)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,9 +1,7 @@
 """``metrics.csv``: every logged value of a run, whole at every moment and continued by a resumed run."""
 
 import csv
-import errno
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
-from cellmark.files import write_bytes
+from cellmark.files import append_bytes, write_bytes
 
 
 class MetricsFile(Logger):
@@ -63,7 +61,7 @@ class MetricsFile(Logger):
         row |= {"step": str(step)} | ({"epoch": str(int(metrics["epoch"]))} if "epoch" in metrics else {})
         self._rows.append(row)
         if self._begun and set(row) <= set(self._columns):
-            self._append(row)
+            append_bytes(self.path, _text(self._columns, [row]))
             return
         self._columns = sorted({key for row in self._rows for key in row})
         text = _text(self._columns, [dict(zip(self._columns, self._columns, strict=True)), *self._rows])
@@ -78,16 +76,6 @@ class MetricsFile(Logger):
         whole = [line for line in lines if line.endswith("\n")]  # a full disk may have cut the last one off
         rows = [row for row in csv.DictReader(whole) if int(row["step"]) < self.purge_step]
         return [{key: value for key, value in row.items() if value} for row in rows]
-
-    def _append(self, row: dict[str, str]) -> None:
-        """One write, so that readers find and a killed process leaves a whole row or none."""
-        content = _text(self._columns, [row])
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND)
-        try:
-            if os.write(handle, content) < len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-        finally:
-            os.close(handle)
 
 
 def _text(columns: list[str], rows: list[dict[str, str]]) -> bytes:

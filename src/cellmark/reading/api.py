@@ -7,6 +7,7 @@ import numpy as np
 
 from cellmark.data.images import read_image
 from cellmark.errors import CellmarkError
+from cellmark.reading import weights
 from cellmark.reading.code import Code
 from cellmark.reading.reader import Choice, Reader
 from cellmark.reading.weights import load_classifier, load_default
@@ -56,6 +57,11 @@ def reader_for(engine: Choice = "both", device: str = "auto", ckpt: str | Path |
     path = None if ckpt is None or engine == "classical" else Path(ckpt).resolve()
     state = path.stat() if path is not None and path.is_file() else None
     return _made(engine, device, path, None if state is None else (state.st_mtime_ns, state.st_size))
+
+
+def weight_files(engine: Choice = "both", ckpt: str | Path | None = None) -> list[Path]:
+    """The files that hold the weights of a reader."""
+    return [] if engine == "classical" else [weights.DEFAULT if ckpt is None else Path(ckpt), weights.CLASSIFIER]
 
 
 def forget() -> None:

@@ -43,6 +43,7 @@ class Reader:
 
     Attributes:
         reason: why the last picture gave nothing; empty where it gave something.
+        device: where its networks are.
     """
 
     def __init__(
@@ -68,9 +69,9 @@ class Reader:
         if engine != "classical" and model is None:
             raise CellmarkError(f"engine={engine} needs a model")
         self.engine, self.reason, self._seen = engine, "", False
-        where = _device(device)
-        self.eye = None if engine == "classical" or model is None else Eye(_keen(model), where)
-        self.second = None if self.eye is None or classifier is None else SecondLook(classifier, where)
+        self.device = _device(device)
+        self.eye = None if engine == "classical" or model is None else Eye(_keen(model), self.device)
+        self.second = None if self.eye is None or classifier is None else SecondLook(classifier, self.device)
 
     def read(self, image: np.ndarray, codes: int | None = None) -> list[Code]:
         """Reads the codes of a picture.
