@@ -24,7 +24,7 @@ _HANDLES: set[int] = set()  # of locked folders
 _LONGEST = 100  # letters of a name that temporary names repeat: file systems allow 255 bytes
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Writes ``content`` under a temporary name beside ``path``, then renames it."""
     with partial_file(path) as partial:
         partial.write_bytes(content)

@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import lightning as L
@@ -64,12 +65,13 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkey
     if earlier:
         WholeFiles().save_checkpoint({"epoch": 1}, path)
 
-    def fail(content, target):
-        target.write_bytes(b"half")
+    def fail(target, content):
+        with target.open("wb") as file:
+            file.write(content[:4])
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match=r"No space left.*last\.ckpt"):
-        patch.setattr(torch, "save", fail)
+        patch.setattr(Path, "write_bytes", fail)
         WholeFiles().save_checkpoint({"epoch": 2}, path)
     assert list(path.parent.iterdir()) == [path] * earlier
     assert not earlier or torch.load(path, weights_only=True) == {"epoch": 1}

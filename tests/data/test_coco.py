@@ -250,6 +250,26 @@ def test_no_bytes_make_the_reader_raise(folder, content):
     assert read_folder(folder, VISIBILITY)[1]
 
 
+@pytest.mark.parametrize("seed", range(100))
+def test_no_damage_to_a_sound_file_makes_the_reader_raise(folder, seed):
+    """Some bytes replaced, or a part left out or doubled."""
+    file, rng = folder / "annotations.json", np.random.default_rng(seed)
+    content = bytearray(file.read_bytes())
+    start, length = rng.integers(0, len(content)), rng.integers(1, 30)
+    if seed % 3 == 0:
+        content[start : start + length] = content[start : start + length] * 2
+    elif seed % 3 == 1:
+        del content[start : start + length]
+    else:
+        for place in rng.integers(0, len(content), 1 + seed % 4):
+            content[place] = rng.choice(list(b'0123456789-.,:[]{}"eE x\x00\xff'))
+    file.write_bytes(bytes(content))
+    found, problems = read_folder(folder, VISIBILITY)
+    for problem in problems:
+        assert problem.reason and str(problem).encode()
+    assert all(record.path.is_file() for record in found.images)
+
+
 def test_cells_are_those_of_all_codes(folder):
     record = read_folder(folder, VISIBILITY)[0].images[1]
     points, labels = cells_of(replace(record, codes=(record.codes[0], Code(2, KEYPOINTS[:2]))), VISIBILITY)

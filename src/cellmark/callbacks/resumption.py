@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.trainer.states import TrainerFn
 
-from cellmark.files import partial_file
+from cellmark.files import write_bytes
 
 log = logging.getLogger(__name__)
 
@@ -128,9 +129,13 @@ def is_whole_epoch(trainer: L.Trainer) -> bool:
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and renames it: a killed run leaves the old one or the new one."""
+    """Writes a checkpoint beside its place and renames it: a killed run leaves the old one or the new one.
+
+    It is made in memory first: where torch writes to a full disk itself, its error does not say so.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """See ``TorchCheckpointIO``."""
-        with partial_file(Path(path)) as partial:
-            torch.save(checkpoint, partial)
+        content = BytesIO()
+        torch.save(checkpoint, content)
+        write_bytes(Path(path), content.getbuffer())

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from cellmark.cli.checks import whole
 from cellmark.cli.printing import print_line
 from cellmark.cli.results import print_metrics
-from cellmark.data.datamodule import FoldersDataModule
+from cellmark.data.datamodule import FoldersDataModule, lost_loaders_told
 from cellmark.data.dataset import CellDataset
 from cellmark.data.selection import evenly
 from cellmark.errors import CellmarkError
@@ -50,7 +50,8 @@ def evaluate(
     tester: L.Trainer = instantiate(trainer, logger=False, callbacks=[progress], enable_checkpointing=False)
     if tester.world_size > 1:
         raise CellmarkError(f"evaluate works on one device, not on {tester.world_size}: trainer.devices=1")
-    (values,) = tester.test(task, datamodule=datamodule, verbose=False)
+    with lost_loaders_told():
+        (values,) = tester.test(task, datamodule=datamodule, verbose=False)
     return {key: float(value) for key, value in values.items()}, model, datamodule
 
 

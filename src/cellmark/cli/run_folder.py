@@ -1,6 +1,7 @@
 """What happens around a run and a sweep, in the process that the user started."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class RunFolder(Callback):
         """Called before anything is written; Hydra turns exceptions into warnings, but not SystemExit."""
         folder, verb = Path(str(config.output_dir)), config.hydra.job.config_name
         if is_first_process():
+            _refuse_unwritable(folder)
             if verb == "crossval" and folder.is_dir() and (is_run(folder) or (folder / SWEEP).exists()):
                 _refuse(folder, "a run or a sweep, and no cross-validation")
             if verb == "train" and config.ckpt not in (None, LAST):
@@ -51,6 +53,7 @@ class RunFolder(Callback):
         folder = Path(str(config.hydra.sweep.dir))
         if (folder / ".hydra").exists() or any(folder.glob("*/.hydra")):
             _refuse(folder, "a run or a sweep")
+        _refuse_unwritable(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_bytes(folder / SWEEP, OmegaConf.to_yaml(config).encode())  # Optuna's sweeper does not
 
@@ -69,6 +72,15 @@ class RunFolder(Callback):
 def _failed(folder: Path, verb: str) -> bool:
     """Whether a job failed, or its process was killed, and it could not say so."""
     return (folder / FAILURE).exists() or (verb == "train" and not (folder / SUMMARY).exists())
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Hydra writes first, and would answer with a traceback."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        reason = "it may only be read" if there.is_dir() else "it is no folder"
+        _tell(f"output_dir={folder}: nothing can be written to {there}: {reason}")
+        sys.exit(1)
 
 
 def _is_used(folder: Path) -> bool:

@@ -21,7 +21,7 @@ from cellmark.callbacks.resumption import FitRecord
 from cellmark.cli.assembly import build_task, build_trainer
 from cellmark.cli.results import print_metrics
 from cellmark.cli.resume import LAST
-from cellmark.data.datamodule import FoldersDataModule
+from cellmark.data.datamodule import FoldersDataModule, lost_loaders_told
 from cellmark.data.dataset import pitches
 from cellmark.errors import CellmarkError
 from cellmark.files import write_bytes, write_json
@@ -63,6 +63,7 @@ def train(config: DictConfig) -> Training:
     folder, resume = Path(config.output_dir), config.get("ckpt") == LAST
     with ExitStack() as stack:
         begin = stack.enter_context(occupied(folder, resume)) if is_first_process() else _nothing
+        stack.enter_context(lost_loaders_told())
         return _train(config, folder, resume, begin)
 
 

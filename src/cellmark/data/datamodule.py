@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -16,6 +17,7 @@ from cellmark.data.augment import Augment
 from cellmark.data.batch import Batch, collate
 from cellmark.data.check import load_root
 from cellmark.data.dataset import CellDataset
+from cellmark.data.fit import SMALLEST
 from cellmark.data.folds import split_folders
 from cellmark.data.mosaic import Mosaics, checked_shares
 from cellmark.data.records import Folder
@@ -71,10 +73,10 @@ class FoldersDataModule(L.LightningDataModule):
         names = VISIBILITY if visibility_to_class is None else visibility_to_class
         self.visibility = resolve_visibility(names, self.classes)
         self.visibility_to_class = {int(v): name for v, name in names.items()}
-        if batch_size < 1 or num_workers < 0 or min(self.size) < 1:
-            raise CellmarkError(
-                f"data: batch_size={batch_size}, num_workers={num_workers}, size={list(size)} cannot be"
-            )
+        if batch_size < 1 or num_workers < 0:
+            raise CellmarkError(f"data: batch_size={batch_size}, num_workers={num_workers} cannot be")
+        if min(self.size) < SMALLEST:
+            raise CellmarkError(f"data.size={list(size)}: {SMALLEST} pixels or more are needed along each side")
         if isinstance(train_folders, str):
             raise CellmarkError(f"data.train_folders={train_folders}: a list is needed, as in [{train_folders}]")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
@@ -139,6 +141,22 @@ class FoldersDataModule(L.LightningDataModule):
             persistent_workers=self.num_workers > 0,
         )
         return loader
+
+
+@contextmanager
+def lost_loaders_told() -> Iterator[None]:
+    """Within the block the death of a loading process is told as what it is.
+
+    Raises:
+        CellmarkError: one died. PyTorch notices it in the midst of anything, and its own error names no way out.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        told = "a process that loads data died, perhaps for want of memory; fewer (data.num_workers=0) need less"
+        raise CellmarkError(f"{told} ({str(error).splitlines()[0].strip()})") from error
 
 
 def _leave_signals_to_the_trainer(worker: int) -> None:

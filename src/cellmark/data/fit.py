@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+SMALLEST = 32  # pixels, side of the smallest input of a network
+
 
 def fit_image(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, tuple[float, float]]:
     """Resizes an image so that it just fits, and repeats its last row or column over the rest.

@@ -17,7 +17,7 @@ from cellmark.errors import CellmarkError
 from cellmark.files import write_bytes
 from cellmark.models.classifier import CellClassifier
 from cellmark.models.network import Network
-from cellmark.tasks.checkpoint import FORMAT, RECIPE, Model, build, load_checkpoint, read_checkpoint
+from cellmark.tasks.checkpoint import FORMAT, RECIPE, Model, build, fill, load_checkpoint, read_checkpoint
 
 DEFAULT = Path(__file__).parent / "default" / "reader.safetensors"
 CLASSIFIER = DEFAULT.with_name("classifier.safetensors")
@@ -106,10 +106,7 @@ def _load(path: Path) -> tuple[dict[str, Any], nn.Module]:
         made = f"format {recipe.get('format')}, written by cellmark {recipe.get('version')}"
         raise CellmarkError(f"{path}: {made}; this is cellmark {cellmark.__version__}, which reads format {FORMAT}")
     network: nn.Module = build(recipe["network"], path)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:  # names that are missing or too many, other shapes
-        raise CellmarkError(f"{path}: its tensors do not fit its network: {error}") from error
+    fill(network, weights, path)
     return recipe, network
 
 

@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from cellmark.errors import CellmarkError, FolderInUse, Interrupted
@@ -53,9 +53,13 @@ def occupied(folder: Path, resume: bool) -> Iterator[Callable[[], None]]:
 
 
 def write_failure(folder: Path, error: Exception) -> None:
-    """Leaves ``failure.json``: the error's name, its message and where it came from."""
+    """Leaves ``failure.json``: the error's name, its message and where it came from.
+
+    Where the disk is full or may only be read, there is none: the error itself is what has to be told.
+    """
     content = {"error": type(error).__name__, "message": str(error)}
-    write_json(folder / FAILURE, content | {"traceback": "".join(traceback.format_exception(error))})
+    with suppress(OSError):
+        write_json(folder / FAILURE, content | {"traceback": "".join(traceback.format_exception(error))})
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
 
 import cellmark
 from cellmark.errors import CellmarkError
@@ -27,6 +28,7 @@ from cellmark.models.network import Network
 
 RECIPE = "cellmark"  # key of a checkpoint under which everything lies that inference needs
 FORMAT = 1  # of the recipe; see above when it is to be raised
+KEYS = ("network", "codec", "classes", "visibility_to_class", "size")  # of the recipe, beside format and version
 WEIGHTS = "network."  # prefix of the network's weights in the task's state
 
 
@@ -93,7 +95,7 @@ def load_checkpoint(path: str | Path) -> Model:
     recipe = content[RECIPE]
     network = build(recipe["network"], path)
     weights = {k.removeprefix(WEIGHTS): v for k, v in content["state_dict"].items() if k.startswith(WEIGHTS)}
-    network.load_state_dict(weights)
+    fill(network, weights, path)
     return Model(
         network=network.eval(),
         codec=build(recipe["codec"], path),
@@ -116,12 +118,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise CellmarkError(f"{path}: not a checkpoint that can be loaded safely ({_first_line(error)})") from error
     recipe = content.get(RECIPE) if isinstance(content, dict) else None
-    if not isinstance(recipe, dict) or "state_dict" not in content:
+    if not isinstance(recipe, dict) or not isinstance(content.get("state_dict"), dict):
         raise CellmarkError(f"{path}: not a checkpoint of cellmark train")
-    if recipe["format"] != FORMAT:
-        made = f"{path}: format {recipe['format']}, written by cellmark {recipe['version']}"
+    if recipe.get("format") != FORMAT:
+        made = f"{path}: format {recipe.get('format')}, written by cellmark {recipe.get('version')}"
         own = f"this is cellmark {cellmark.__version__}, which reads format {FORMAT}"
-        raise CellmarkError(f"{made}; {own}: install cellmark {recipe['version']} to use it")
+        raise CellmarkError(f"{made}; {own}: install cellmark {recipe.get('version')} to use it")
+    missing = [key for key in KEYS if key not in recipe]
+    if missing:
+        raise CellmarkError(f"{path}: a damaged checkpoint: its recipe has no {', '.join(missing)}")
     return cast(dict[str, Any], content)
 
 
@@ -129,12 +134,24 @@ def build(config: dict[str, Any], source: Path) -> Any:
     """Instantiates a config that came with a checkpoint, if every ``_target_`` is a class of this project.
 
     Raises:
-        CellmarkError: a target that is anything else; ``source`` is named.
+        CellmarkError: a target that is anything else, or what could hide one; ``source`` is named.
     """
-    for target in _targets(config):
+    for target in _targets(config, source):
         if not _is_own_class(target):
             raise CellmarkError(f"{source}: refuses to build {target!r}: not a class of cellmark")
     return instantiate(config)
+
+
+def fill(network: nn.Module, weights: Mapping[str, Tensor], source: Path) -> None:
+    """Puts weights into the network that they were saved of.
+
+    Raises:
+        CellmarkError: they do not fit it; ``source`` is named.
+    """
+    try:
+        network.load_state_dict(weights)
+    except (RuntimeError, AttributeError, TypeError) as error:  # other names or shapes; no tensors at all
+        raise CellmarkError(f"{source}: its tensors do not fit its network: {error}") from error
 
 
 def _is_own_class(target: str) -> bool:
@@ -147,13 +164,18 @@ def _is_own_class(target: str) -> bool:
     return isinstance(found, type) and found.__module__.startswith("cellmark.")
 
 
-def _targets(node: Any) -> list[str]:
-    """Every ``_target_`` below ``node``."""
+def _targets(node: Any, source: Path) -> list[str]:
+    """Every ``_target_`` below ``node``, which must be plain: OmegaConf would make configs of more than lists and text.
+
+    An interpolation is not resolved yet here, and may become anything; those of a recipe were resolved as it was made.
+    """
     if isinstance(node, dict):
         own = [str(node["_target_"])] if "_target_" in node else []
-        return own + [target for value in node.values() for target in _targets(value)]
+        return own + [target for pair in node.items() for value in pair for target in _targets(value, source)]
     if isinstance(node, list):
-        return [target for value in node for target in _targets(value)]
+        return [target for value in node for target in _targets(value, source)]
+    if not isinstance(node, (str, int, float, bool, type(None))) or (isinstance(node, str) and "${" in node):
+        raise CellmarkError(f"{source}: refuses to build from {str(node)[:80]!r}: not a plain value")
     return []
 
 

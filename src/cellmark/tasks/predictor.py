@@ -7,14 +7,13 @@ import numpy as np
 import torch
 
 from cellmark.coordinates import resize_points
-from cellmark.data.fit import fit_image
+from cellmark.data.fit import SMALLEST, fit_image
 from cellmark.errors import CellmarkError
 from cellmark.heatmaps.codec import Peaks
 from cellmark.heatmaps.groups import group_codes
 from cellmark.tasks.checkpoint import Model
 
 MIN_CELLS = 20  # fewer cells together are no code
-SMALLEST = 32  # pixels, side of the smallest input
 MOST_ENLARGED = 4  # more enlargement shows the network nothing new
 
 
