@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
@@ -36,3 +36,9 @@ def milliseconds(work: Callable[[], object], repeats: int) -> float:
         work()
         times.append(1e3 * (time.perf_counter() - started))
     return statistics.median(times[repeats > 1 :])
+
+
+def in_turn(works: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Median wall-clock time of each, in milliseconds; they take turns, so that what else the machine does hits all."""
+    times = [[milliseconds(work, 1) for work in works] for _ in range(repeats + 1)]
+    return [statistics.median(each) for each in zip(*times[1:], strict=True)]

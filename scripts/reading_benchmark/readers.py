@@ -16,7 +16,8 @@ from cellmark.reading.classical import barcodes
 from cellmark.reading.reader import Reader
 from cellmark.reading.text import content
 from cellmark.reading.weights import load_classifier, load_default
-from cellmark.tasks.checkpoint import Model, load_checkpoint
+from cellmark.tasks.checkpoint import Model
+from cellmark.tasks.loading import load_model
 from reading_benchmark.scoring import Read
 
 ZXING, LIBDMTX, NETWORK, BOTH = "zxing-cpp", "libdmtx", "cellmark network", "cellmark both"
@@ -83,7 +84,7 @@ def load(ckpt: Path | None) -> Model:
     Raises:
         CellmarkError: there is none, or it cannot be loaded.
     """
-    return load_default() if ckpt is None else load_checkpoint(ckpt)
+    return load_default() if ckpt is None else load_model(ckpt)
 
 
 def libdmtx() -> Subject:

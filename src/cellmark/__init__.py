@@ -11,6 +11,7 @@ The map, in the direction in which data flows:
 * ``callbacks``, ``loggers``: what happens around a training: checkpoints, pictures, curves, energy, ``metrics.csv``.
 * ``runs``: run folders: what a training leaves in them, several of them side by side, the folds of a cross-validation.
 * ``reading``: cells -> lattice -> codewords -> text; ``cellmark.read(image)`` is all of it.
+* ``export``: a trained network as an ONNX file, and running it.
 * ``symbology``: the standard's table of symbols, for reading and for drawing.
 * ``viz``: arrays in, pictures out.
 * ``cli``: one file per verb of the ``cellmark`` command.

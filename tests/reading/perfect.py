@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
-from torch import Tensor, nn
+from torch import Tensor
 
 from cellmark.heatmaps.codec import GaussianCodec
+from cellmark.models.network import MapNetwork
 from cellmark.symbology import Symbol, by_shape
 from cellmark.tasks.checkpoint import Model
 from tests.reading.payloads import written
@@ -101,7 +102,7 @@ def canvas(width: int, height: int) -> np.ndarray:
     return image
 
 
-class Perfect(nn.Module):
+class Perfect(MapNetwork):
     """Stands in for a ``Network`` with the heads ``heatmap`` and ``scale``.
 
     Attributes:
@@ -110,7 +111,7 @@ class Perfect(nn.Module):
 
     def __init__(self, codes: Sequence[Drawn], size: tuple[int, int], classes: Sequence[str]) -> None:
         super().__init__()
-        self.heads = {"heatmap": 2, "scale": 2}
+        self.channels = {"heatmap": 2, "scale": 2}
         self.stride = STRIDE
         self.size, self.classes = size, list(classes)
         self.looks: list[tuple[int, int]] = []

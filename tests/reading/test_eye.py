@@ -126,6 +126,6 @@ def test_models_that_cannot_read_are_refused():
     model = model_of([], SIZE)
     with pytest.raises(CellmarkError, match=r"classes black and white, the model has \['cell'\]"):
         Eye(replace(model, classes=("cell",)), CPU)
-    model.network.heads = {"heatmap": 2}
+    model.network.channels = {"heatmap": 2}
     with pytest.raises(CellmarkError, match=r"needs the head scale .*, the model has \['heatmap'\]"):
         Eye(model, CPU)

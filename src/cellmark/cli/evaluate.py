@@ -19,7 +19,8 @@ from cellmark.errors import CellmarkError
 from cellmark.files import write_image, write_json
 from cellmark.runs.summary import summary
 from cellmark.tasks.cells import CellTask
-from cellmark.tasks.checkpoint import Model, load_checkpoint
+from cellmark.tasks.checkpoint import Model
+from cellmark.tasks.loading import load_model
 from cellmark.tasks.predictor import Predictor
 from cellmark.viz.prediction_sheet import PredictionRow, prediction_sheet
 
@@ -38,7 +39,7 @@ def evaluate(
         CellmarkError: several devices are asked for.
     """
     L.seed_everything(seed, workers=True, verbose=False)
-    model = load_checkpoint(ckpt)
+    model = load_model(ckpt)
     datamodule = FoldersDataModule(
         **{str(key): value for key, value in data.items()},
         classes=model.classes,

@@ -23,7 +23,7 @@ from cellmark.runs.folder import write_failure
 from cellmark.runs.rank import is_first_process
 from cellmark.runs.record import CONFIG, read_run
 
-PATHS = ("input", "output_dir", "ckpt", "data.root", "weights.ckpt", "folds")
+PATHS = ("input", "output_dir", "ckpt", "data.root", "weights.ckpt", "folds", "output", "calibration")
 LONG = ("train", "crossval")  # verbs that answer Ctrl-C as SIGTERM, leaving a checkpoint
 EXPECTED = (CellmarkError, InstantiationException, OSError)  # told in one line; others with a traceback
 
@@ -90,10 +90,12 @@ def run_verb(verb: str, config: DictConfig, overrides: list[str] | None = None) 
 
 
 def quiet_libraries() -> None:
-    """Leaves Lightning's warnings, without its news and without saying them twice."""
+    """Leaves the warnings of Lightning and of the ONNX exporter, without their news and without saying them twice."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).handlers.clear()  # Hydra's handlers print its messages already
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("onnx_ir", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # else Hydra prints what they do to every node
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty", UserWarning)  # of a resume
     # Lightning 2.6 asks torch for LeafSpec: Lightning-AI/pytorch-lightning issue 21326
     warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)

@@ -32,6 +32,7 @@ VERBS = {
     "evaluate": "measure a checkpoint on folders",
     "predict": "find the cells of images",
     "read": "read the text of the codes of images",
+    "export": "write a trained network as an ONNX file",
 }
 
 

@@ -22,7 +22,7 @@ from cellmark.errors import CellmarkError
 from cellmark.files import write_image
 from cellmark.progress import progress_bar
 from cellmark.runs.record import FAILURE
-from cellmark.tasks.checkpoint import load_checkpoint
+from cellmark.tasks.loading import load_model
 from cellmark.tasks.predictor import Cells, Predictor
 from cellmark.viz.heatmap import blend_heatmaps
 from cellmark.viz.overlay import draw_cells
@@ -136,7 +136,7 @@ def run(
     whole("min_cells", min_cells, 1)
     flag("overlays", overlays)
     flag("heatmaps", heatmaps)
-    model = load_checkpoint(ckpt)
+    model = load_model(ckpt)
     if threshold is not None:
         model = replace(model, codec=replace(model.codec, threshold=threshold))
     predictor = Predictor(model, device, scales, min_cells)

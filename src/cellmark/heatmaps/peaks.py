@@ -7,7 +7,7 @@ from torch.nn import functional
 TINY = 1e-12  # keeps the logarithm of an empty map finite
 
 
-def find_peaks(heatmap: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def find_peaks(heatmap: Tensor, threshold: float | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Peaks of a batch of maps: pixels that no pixel of any class in their 3x3 neighbourhood exceeds.
 
     Of several equal neighbours (a point midway between pixels) the first in raster order is the peak.
@@ -66,8 +66,7 @@ def _offsets(framed: Tensor, plane: Tensor, row: Tensor, column: Tensor) -> Tens
     line = torch.stack([around[:, 3:6], around[:, 1::3]], dim=1)  # (P, axis x/y, -1/0/+1)
     height, width = framed.shape[1] - 2, framed.shape[2] - 2
     place = torch.stack([column, row], dim=1)
-    last = place.new_tensor([width - 1, height - 1])
-    rim = (place == 0) | (place == last)
+    rim = (place == 0) | torch.stack([column == width - 1, row == height - 1], dim=1)
     logs = line.clamp_min(TINY).log()
     curvature = 2 * logs[..., 1] - logs[..., 0] - logs[..., 2]
     slope = (logs[..., 2] - logs[..., 0]) / 2
@@ -77,18 +76,21 @@ def _offsets(framed: Tensor, plane: Tensor, row: Tensor, column: Tensor) -> Tens
     )
     slope = torch.where(rim, one_sided, slope)
     corner = rim.all(dim=1)
-    if corner.any():
-        slope[corner], curvature[corner] = _from_corner(framed, plane[corner], place[corner])
+    slope[corner], curvature[corner] = _from_corner(framed, plane[corner], place[corner])
     return torch.where(curvature > 0, slope / curvature.clamp_min(TINY), 0.0).clamp(-0.5, 0.5)
 
 
 def _from_corner(framed: Tensor, plane: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and curvature (P, 2) at a corner pixel, from the two pixels inwards along each axis."""
+    """Slope and curvature (P, 2) at a corner pixel, from the two pixels inwards along each axis.
+
+    A map one pixel wide has only one: the frame beyond stands in for the other.
+    """
     sign = 1 - 2 * (place > 0).long()
     column, row = (place + 1).unbind(dim=1)
     step_x, step_y = sign.unbind(dim=1)
-    along_x = torch.stack([framed[plane, row, column + n * step_x] for n in range(3)], dim=1)
-    along_y = torch.stack([framed[plane, row + n * step_y, column] for n in range(3)], dim=1)
+    right, bottom = framed.shape[2] - 1, framed.shape[1] - 1
+    along_x = torch.stack([framed[plane, row, (column + n * step_x).clamp_max(right)] for n in range(3)], dim=1)
+    along_y = torch.stack([framed[plane, (row + n * step_y).clamp_max(bottom), column] for n in range(3)], dim=1)
     logs = torch.stack([along_x, along_y], dim=1).clamp_min(TINY).log()
     curvature = 2 * logs[..., 1] - logs[..., 0] - logs[..., 2]
     inward = (4 * logs[..., 1] - 3 * logs[..., 0] - logs[..., 2]) / 2

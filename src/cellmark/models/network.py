@@ -38,12 +38,30 @@ class Decoder(Protocol):
         ...
 
 
-class Network(nn.Module):
-    """Images to named maps of logits; owns the ImageNet normalisation of its input.
+class MapNetwork(nn.Module):
+    """Images to named maps of logits: all that tasks and readers ask of a network.
 
     Attributes:
-        heads: channels of each named map.
+        channels: of each named map.
         stride: input pixels per pixel of the maps.
+        on_gpu: whether it can run there.
+    """
+
+    channels: dict[str, int]
+    stride: int
+    on_gpu = True
+
+    def map_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the maps for an input of that size."""
+        return math.ceil(height / self.stride), math.ceil(width / self.stride)
+
+
+class Network(MapNetwork):
+    """Backbone, decoder and a convolution for each map; owns the ImageNet normalisation of its input.
+
+    Attributes:
+        multiple: a side that is one of it needs no rim.
+        heads: the last layer of each named map.
     """
 
     mean: Tensor
@@ -74,7 +92,7 @@ class Network(nn.Module):
         self.backbone = backbone
         self.decoder = built
         outputs = cast(Decoder, built)
-        self.stride = outputs.stride
+        self.stride, self.channels = outputs.stride, dict(heads)
         self.multiple = math.lcm(*parts.reductions)
         self.heads = nn.ModuleDict(
             {name: nn.Conv2d(outputs.out_channels, count, 3, padding=1) for name, count in heads.items()}
@@ -86,10 +104,6 @@ class Network(nn.Module):
             nn.init.constant_(cast(Tensor, head.bias), bias)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
-
-    def map_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the maps for an input of that size."""
-        return math.ceil(height / self.stride), math.ceil(width / self.stride)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Predicts the maps.

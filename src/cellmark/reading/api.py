@@ -11,7 +11,7 @@ from cellmark.reading import weights
 from cellmark.reading.code import Code
 from cellmark.reading.reader import Choice, Reader
 from cellmark.reading.weights import load_classifier, load_default
-from cellmark.tasks.checkpoint import load_checkpoint
+from cellmark.tasks.loading import load_model
 
 _KEPT = 4  # readers that are kept for the next call
 
@@ -74,7 +74,7 @@ def _made(engine: Choice, device: str, path: Path | None, stamp: tuple[int, int]
     """The reader; ``stamp`` tells one content of the file from another."""
     if engine not in ("both", "network"):
         return Reader(None, device, engine)
-    model = load_default() if path is None else load_checkpoint(path)
+    model = load_default() if path is None else load_model(path)
     return Reader(model, device, engine, load_classifier())
 
 

@@ -138,8 +138,8 @@ class Eye:
         """
         if sorted(model.classes) != ["black", "white"]:
             raise CellmarkError(f"reading needs the classes black and white, the model has {list(model.classes)}")
-        if "scale" not in model.network.heads:
-            heads = list(model.network.heads)
+        if "scale" not in model.network.channels:
+            heads = list(model.network.channels)
             raise CellmarkError(f"reading needs the head scale (experiment=reader), the model has {heads}")
         layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
         self.network = model.network.to(device, memory_format=layout).eval()  # type: ignore[call-overload]

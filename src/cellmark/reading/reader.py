@@ -7,7 +7,6 @@ from itertools import chain, zip_longest
 from typing import Literal, get_args
 
 import numpy as np
-import torch
 
 from cellmark.errors import CellmarkError
 from cellmark.models.classifier import CellClassifier
@@ -20,6 +19,7 @@ from cellmark.reading.lattice import Candidate, Lattice, Lattices
 from cellmark.reading.regions import differ, distinct, joined, widened, zooms
 from cellmark.reading.second_look import SecondLook
 from cellmark.tasks.checkpoint import Model
+from cellmark.tasks.devices import choose_device
 
 Choice = Literal["classical", "network", "both"]
 SURVEYS = (1024, 320)  # pixels, side of a square as large as the whole picture when looked at first
@@ -69,7 +69,7 @@ class Reader:
         if engine != "classical" and model is None:
             raise CellmarkError(f"engine={engine} needs a model")
         self.engine, self.reason, self._seen = engine, "", False
-        self.device = _device(device)
+        self.device = choose_device(device, None if model is None else model.network)
         self.eye = None if engine == "classical" or model is None else Eye(_keen(model), self.device)
         self.second = None if self.eye is None or classifier is None else SecondLook(classifier, self.device)
 
@@ -290,12 +290,3 @@ def _enough(found: Sequence[Code], codes: int | None) -> bool:
 def _keen(model: Model) -> Model:
     """The model with a threshold low enough that the lattice gets every cell there may be."""
     return replace(model, codec=replace(model.codec, threshold=min(PEAK, model.codec.threshold)))
-
-
-def _device(name: str) -> torch.device:
-    found = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
-    try:
-        torch.zeros(1, device=found)
-        return torch.device(found)
-    except (RuntimeError, AssertionError) as error:  # no such device, or torch built without it
-        raise CellmarkError(f"device={name}: {str(error).splitlines()[0]}") from error

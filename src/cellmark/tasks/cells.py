@@ -19,7 +19,7 @@ from cellmark.losses.base import Loss
 from cellmark.losses.maps import Maps
 from cellmark.losses.mse import heatmap_mse
 from cellmark.metrics.base import GroupedMetric
-from cellmark.models.network import Network
+from cellmark.models.network import MapNetwork
 from cellmark.tasks.checkpoint import RECIPE
 
 
@@ -33,7 +33,7 @@ class CellTask(L.LightningModule):
 
     def __init__(
         self,
-        network: Network,
+        network: MapNetwork,
         codec: GaussianCodec,
         classes: Sequence[str],
         metrics: Mapping[str, Callable[..., GroupedMetric] | None] | None = None,
@@ -72,7 +72,7 @@ class CellTask(L.LightningModule):
         self.monitor, self.mode = monitor, mode
         self.metrics = [make for make in (metrics or {}).values() if make is not None]
         self.scores = nn.ModuleDict()
-        heads = list(network.heads)
+        heads = list(network.channels)
         needed = {"heatmap", *(loss.needs if loss is not None else ())}
         if not needed <= set(heads):
             raise CellmarkError(
@@ -81,7 +81,7 @@ class CellTask(L.LightningModule):
         if loss is not None and len(self.classes) < loss.least_classes:
             least = f"at least {loss.least_classes} classes"
             raise CellmarkError(f"loss {type(loss).__name__} needs {least}, the mode has {self.classes}")
-        maps = cast(nn.Conv2d, network.heads["heatmap"]).out_channels
+        maps = network.channels["heatmap"]
         if maps != len(self.classes):
             raise CellmarkError(f"the heatmap head has {maps} maps for {len(self.classes)} classes {self.classes}")
 

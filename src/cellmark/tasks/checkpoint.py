@@ -24,7 +24,7 @@ from torch import Tensor, nn
 import cellmark
 from cellmark.errors import CellmarkError
 from cellmark.heatmaps.codec import GaussianCodec
-from cellmark.models.network import Network
+from cellmark.models.network import MapNetwork
 
 RECIPE = "cellmark"  # key of a checkpoint under which everything lies that inference needs
 FORMAT = 1  # of the recipe; see above when it is to be raised
@@ -44,7 +44,7 @@ class Model:
         size: height and width of the input it was trained on.
     """
 
-    network: Network
+    network: MapNetwork
     codec: GaussianCodec
     classes: tuple[str, ...]
     visibility_to_class: dict[int, str | None]

@@ -12,6 +12,7 @@ from cellmark.errors import CellmarkError
 from cellmark.heatmaps.codec import Peaks
 from cellmark.heatmaps.groups import group_codes
 from cellmark.tasks.checkpoint import Model
+from cellmark.tasks.devices import choose_device
 
 MIN_CELLS = 20  # fewer cells together are no code
 MOST_ENLARGED = 4  # more enlargement shows the network nothing new
@@ -53,7 +54,7 @@ class Predictor:
         """Moves the model to a device.
 
         Args:
-            model: as ``load_checkpoint`` returns it.
+            model: as ``load_model`` returns it.
             device: ``cpu``, ``cuda``, ... or ``auto``: a GPU where there is one.
             scales: input sizes to try, as multiples of the size of training; the first is always tried, others only
                 where they do not enlarge the picture more than four times.
@@ -67,12 +68,8 @@ class Predictor:
             raise CellmarkError(
                 f"scales={list(scales)}: at least one is needed, and inputs of {SMALLEST} pixels or more"
             )
-        name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        try:
-            self.device = torch.device(name)
-            self.network = model.network.to(self.device)
-        except (RuntimeError, AssertionError) as error:  # no such device, or torch built without it
-            raise CellmarkError(f"device={device}: {str(error).splitlines()[0]}") from error
+        self.device = choose_device(device, model.network)
+        self.network = model.network.to(self.device)
         self.model, self.min_cells = model, min_cells
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[Cells]:
