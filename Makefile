@@ -49,7 +49,7 @@ benchmark: $(READY)
 benchmark-reading: $(READY)
 	$(BIN)/python scripts/benchmark_reading.py $(if $(QUICK),--quick) $(if $(filter command line,$(origin CKPT)),--ckpt $(CKPT))
 
-# The weights in the package: four hours on two cores. The run's folder is new each time, the pictures are kept.
+# The weights in the package: three hours on two cores. The run's folder is new each time, the pictures are kept.
 READER := outputs/reader
 READER_RUN := $(READER)/$(shell date +%Y-%m-%d_%H-%M-%S)
 reader-weights: $(READY)
@@ -58,8 +58,6 @@ reader-weights: $(READY)
 	$(BIN)/cellmark train experiment=reader seed=1 data.root=$(READER)/data data.val_folder=12_mixed output_dir=$(READER_RUN)
 	$(BIN)/python scripts/reader_weights.py $(READER_RUN)/checkpoints/best.ckpt
 	$(BIN)/python scripts/reader_classifier.py $(READER)/data --output $(READER_RUN)-classifier
-	$(BIN)/python scripts/reader_classifier.py $(READER)/data --output $(READER_RUN)-classifier-2 \
-	  --weights src/cellmark/reading/default/classifier.safetensors --rate 1.5e-3 --seed 2
 
 docs: $(READY)
 	$(BIN)/python -m mkdocs build --strict

@@ -18,10 +18,10 @@ from cellmark.data.rectified import Labelled, RectifiedCodes
 from cellmark.data.sampling import EpochSampler
 from cellmark.errors import CellmarkError
 from cellmark.models.classifier import CellClassifier
-from cellmark.reading.weights import CLASSIFIER, load_classifier, save_classifier
+from cellmark.reading.weights import CLASSIFIER, save_classifier
 from cellmark.tasks.classifier import ClassifierTask
 
-BATCH, WORKERS, RATE = 16, 2, 3e-3
+BATCH, WORKERS = 16, 2
 
 
 def main() -> None:
@@ -32,46 +32,25 @@ def main() -> None:
     arguments.add_argument("target", type=Path, nargs="?", default=CLASSIFIER, help=f"default: {CLASSIFIER}")
     arguments.add_argument("--epochs", type=int, default=4)
     arguments.add_argument("--seed", type=int, default=1)
-    arguments.add_argument("--rate", type=float, default=RATE, help="highest learning rate of the cycle")
-    arguments.add_argument("--weights", type=Path, help="of an earlier cycle, to go on from")
     arguments.add_argument("--val-folder", default="12_mixed", help="not learnt from")
     arguments.add_argument(
         "--output", type=Path, default=Path("outputs/reader_classifier"), help="for the energy report"
     )
     options = arguments.parse_args()
     try:
-        train(**vars(options))
+        train(options.data, options.val_folder, options.epochs, options.seed, options.output, options.target)
     except CellmarkError as error:
         sys.exit(f"error: {error}")
 
 
-def train(
-    data: Path,
-    val_folder: str,
-    epochs: int,
-    seed: int,
-    output: Path,
-    target: Path,
-    rate: float = RATE,
-    weights: Path | None = None,
-) -> dict[str, float]:
-    """One cycle of training; its last weights are the best ones.
-
-    Args:
-        data: root of the data set.
-        val_folder: folder to validate on.
-        epochs: of the cycle.
-        seed: of all randomness; another one than that of an earlier cycle, or the samples are the same.
-        output: new folder for the energy report.
-        target: file for the weights.
-        rate: highest learning rate.
-        weights: to go on from; a new network by default.
+def train(data: Path, val_folder: str, epochs: int, seed: int, output: Path, target: Path) -> dict[str, float]:
+    """One training; the last weights are the best ones of a cycle.
 
     Returns:
         The metrics of its end.
 
     Raises:
-        CellmarkError: the data has problems, no such folder to validate on, no codes, or no such weights.
+        CellmarkError: the data has problems, or no such folder to validate on, or no codes.
     """
     L.seed_everything(seed, verbose=False)
     folders = load_root(data, resolve_visibility(VISIBILITY, ["black", "white"]), cache=True)
@@ -91,7 +70,7 @@ def train(
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    task = ClassifierTask(CellClassifier() if weights is None else load_classifier(weights).train(), rate)
+    task = ClassifierTask(CellClassifier())
     output.mkdir(parents=True, exist_ok=True)
     trainer.fit(task, _loader(others, seed, augment=True), _loader(held, seed, augment=False))
     save_classifier(task.network.cpu().eval(), target)

@@ -22,7 +22,7 @@ class ClassifierTask(L.LightningModule):
     an exchange of both colours is right.
     """
 
-    def __init__(self, network: CellClassifier, rate: float, decay: float = 0.02) -> None:
+    def __init__(self, network: CellClassifier, rate: float = 3e-3, decay: float = 0.02) -> None:
         """Takes the network, the highest learning rate of one cycle and the weight decay."""
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
