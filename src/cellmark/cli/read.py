@@ -93,8 +93,8 @@ class Reading:
     overlays: Path | None
 
     def reader(self) -> Reader:
-        """The reader of this process."""
-        return reader_for(self.engine, self.device, self.ckpt)
+        """The reader of this process; the classical one has no use for a device."""
+        return reader_for(self.engine, "cpu" if self.engine == "classical" else self.device, self.ckpt)
 
     def __call__(self, picture: Picture) -> Entries:
         """Draws the overlay of a picture, if there is to be one; its entries."""
@@ -139,7 +139,7 @@ def run(
         raise CellmarkError(f"{folder}: already holds codes that were read; name another output_dir")
     found = pictures([input] if isinstance(input, str) else input)
     reading = Reading(engine, device, ckpt, codes, None if folder is None or not overlay else folder / OVERLAYS)
-    if reading.reader().device.type != "cpu" and engine != "classical":
+    if reading.reader().device.type != "cpu":
         processes = processes or 1
     with ExitStack() as stack:
         journal = None
@@ -149,6 +149,7 @@ def run(
         nothing_read = _read(reading, found, processes, journal)
         if journal is not None:
             journal.finish(_line(entry) for told in journal.results() for entry in told)
+            print(f"codes     {journal.target}", file=sys.stderr)
     if reading.overlays is not None:
         print(f"overlays  {reading.overlays}", file=sys.stderr)
     return 1 if nothing_read else 0
