@@ -115,3 +115,9 @@ def test_sampler_gives_every_index_once():
 def test_dataset_length(plain_root):
     data = module(plain_root)
     assert len(CellDataset(data.folders["train"], (64, 64), data.visibility)) == 12
+
+
+@pytest.mark.parametrize("size", [[1, 1], [31, 64], [64, 0]])
+def test_an_input_too_small_for_a_network_is_refused(plain_root, size):
+    with pytest.raises(CellmarkError, match=r"data\.size=.*: 32 pixels or more are needed"):
+        module(plain_root, size=size)

@@ -44,10 +44,10 @@ class Fill(L.Callback):
 
 @pytest.fixture
 def mounted(tmp_path) -> Iterator[Path]:
-    """A disk of 4 MB of its own."""
+    """A disk of 32 MB of its own."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)], capture_output=True)
     if done.returncode:
         pytest.skip("only root can mount a disk")
     yield folder
@@ -65,8 +65,9 @@ def test_a_training_ends_with_the_file_and_goes_on_when_there_is_room(share, fil
     """Nothing more can be written at all, or the small files only, and no checkpoint."""
     folder, said = mounted / "run", tmp_path / "said.txt"
     fills = [f"+callbacks.fill={{_target_: {__name__}.Fill, folder: {mounted}, share: {share}}}"]
-    arguments = [one for one in training(plain_root, folder, *fills) if one != "logger.tensorboard=null"]
-    ended = cellmark(said, *arguments)
+    other = ("logger.tensorboard=", "callbacks.curves.")  # curves are drawn when a run fails, too
+    arguments = [one for one in training(plain_root, folder, *fills) if not one.startswith(other)]
+    ended = cellmark(said, *arguments, "callbacks.curves=null")
     assert ended.status == 1 and "Traceback" not in ended.said, ended.said
     (line,) = errors(ended.said)
     assert line.startswith(f"error: train: {folder}/") and line.endswith(f"{file}: No space left on device")
@@ -84,7 +85,7 @@ def test_predicting_and_reading_go_on_when_there_is_room(verb, mounted, tmp_path
     write_pictures(tmp_path / "pictures", 25)
     assert run(*command(verb, tmp_path, tmp_path / "whole")) == 1
     folder = mounted / "run"
-    fill(mounted, 4096 * 16)
+    fill(mounted, 2 << 20)  # bytes: for some of the pictures
     capsys.readouterr()
     assert run(*command(verb, tmp_path, folder)) == 1
     said = capsys.readouterr().err
@@ -92,7 +93,7 @@ def test_predicting_and_reading_go_on_when_there_is_room(verb, mounted, tmp_path
     assert line.startswith(f"error: {verb}: {folder}/") and line.endswith(": No space left on device")
     assert "Traceback" not in said and f"the same command with output_dir={folder}" in said
     (mounted / BALLAST).unlink()
-    assert kept(folder, verb) >= 1
+    assert kept(folder, verb) > 1
     assert run(*command(verb, tmp_path, folder)) == 1
     assert told(folder) == told(tmp_path / "whole")
 
