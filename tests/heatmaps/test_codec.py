@@ -127,3 +127,12 @@ def test_resizing_keeps_pixel_centres():
 def test_values_that_cannot_work_are_refused(wrong):
     with pytest.raises(ValueError, match="codec"):
         GaussianCodec(**wrong)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (2, 1)])
+def test_maps_one_pixel_wide_can_be_read(size):
+    heatmap = torch.zeros(1, 2, *size)
+    heatmap[0, 1, -1, -1] = 0.9
+    (peaks,) = CODEC.decode(heatmap, 1)
+    assert peaks.labels.tolist() == [1]
+    torch.testing.assert_close(peaks.points, torch.tensor([[size[1] - 1.0, size[0] - 1.0]]), atol=0.5, rtol=0)
