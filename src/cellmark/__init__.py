@@ -12,6 +12,7 @@ The map, in the direction in which data flows:
 * ``runs``: run folders: what a training leaves in them, several of them side by side, the folds of a cross-validation.
 * ``reading``: cells -> lattice -> codewords -> text; ``cellmark.read(image)`` is all of it.
 * ``export``: a trained network as an ONNX file, and running it.
+* ``serving``: the HTTP service around both, and its page.
 * ``symbology``: the standard's table of symbols, for reading and for drawing.
 * ``viz``: arrays in, pictures out.
 * ``cli``: one file per verb of the ``cellmark`` command.

@@ -33,6 +33,7 @@ VERBS = {
     "predict": "find the cells of images",
     "read": "read the text of the codes of images",
     "export": "write a trained network as an ONNX file",
+    "serve": "find cells and read codes over HTTP",
 }
 
 

@@ -17,11 +17,11 @@ from cellmark.cli.journal import Journal, digest, open_journal, stamp
 from cellmark.cli.printing import counted, print_line
 from cellmark.data.images import read_image
 from cellmark.data.processes import cores, in_order
-from cellmark.data.records import CATEGORY
 from cellmark.errors import CellmarkError
 from cellmark.files import write_image
 from cellmark.progress import progress_bar
 from cellmark.runs.record import FAILURE
+from cellmark.tasks.coco_results import coco_results
 from cellmark.tasks.loading import load_model
 from cellmark.tasks.predictor import Cells, Predictor
 from cellmark.viz.heatmap import blend_heatmaps
@@ -85,34 +85,6 @@ class Tally:
     codes: int = 0
     cells: int = 0
     failed: list[str] = field(default_factory=list)
-
-
-def coco_results(cells: Cells, visibility: np.ndarray, file_name: str, image_id: int) -> list[dict[str, Any]]:
-    """One COCO keypoint result per code.
-
-    Args:
-        cells: of one picture.
-        visibility: (C,) v to write for each class.
-        file_name: of the picture, relative to the input.
-        image_id: counted from 1 in order of file name.
-    """
-    results = []
-    for members in cells.codes:
-        points, scores = cells.points[members].astype(float), cells.scores[members].astype(float)
-        low = points.min(axis=0)
-        keypoints = np.column_stack([points.round(3), visibility[cells.labels[members]]])
-        results.append(
-            {
-                "file_name": file_name,
-                "image_id": image_id,
-                "category_id": CATEGORY["id"],
-                "keypoints": [v for x, y, c in keypoints.tolist() for v in (x, y, int(c))],
-                "keypoint_scores": scores.round(4).tolist(),
-                "score": round(float(scores.mean()), 4),
-                "bbox": np.concatenate([low, points.max(axis=0) - low]).round(3).tolist(),
-            }
-        )
-    return results
 
 
 def run(

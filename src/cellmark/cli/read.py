@@ -23,19 +23,17 @@ from cellmark.cli.inputs import CODES, ONLY_DRAWN, find_images, is_drawn
 from cellmark.cli.journal import Journal, Stamp, digest, open_journal, stamp
 from cellmark.data.image_headers import BrokenImageError
 from cellmark.data.images import IMAGE_SUFFIXES, decode_image, read_image
-from cellmark.data.problem_entries import well_formed
 from cellmark.data.processes import map_in_processes
 from cellmark.errors import CellmarkError
 from cellmark.files import write_image
 from cellmark.progress import progress_bar
 from cellmark.reading.api import reader_for, weight_files
-from cellmark.reading.code import Code
+from cellmark.reading.entries import entries
 from cellmark.reading.reader import Choice, Reader
 from cellmark.viz.codes import draw_codes
 
 STANDARD_INPUT = "-"
 OVERLAYS = "overlays"  # in output_dir
-KEYS = ("text", "rows", "cols", "corners", "cells_found", "errors_corrected")  # null where nothing was read
 STARTING = 5.0  # seconds, about, that it takes to start processes
 Entries = list[dict[str, Any]]  # the JSON objects of a picture
 
@@ -219,34 +217,6 @@ def pictures(sources: Sequence[str]) -> list[Picture]:
 
 def _paths(source: str) -> list[Path]:
     return _matches(source) if has_magic(source) and not Path(source).exists() else find_images(Path(source))
-
-
-def entries(file: str, codes: Sequence[Code], reason: str, seconds: float) -> list[dict[str, Any]]:
-    """The JSON objects of one picture: one per code, or one that says why there is none.
-
-    Args:
-        file: name of the picture.
-        codes: what was read.
-        reason: why nothing was.
-        seconds: that the picture took in all.
-    """
-    name, took = {"file": well_formed(file)}, {"seconds": round(seconds, 4)}
-    if not codes:
-        return [name | dict.fromkeys(KEYS) | took | {"reason": well_formed(reason)}]
-    return [
-        name
-        | {
-            "text": well_formed(code.text),
-            "rows": code.rows,
-            "cols": code.cols,
-            "corners": [[round(float(x), 2), round(float(y), 2)] for x, y in code.corners],
-            "cells_found": code.cells_found,
-            "errors_corrected": code.errors_corrected,
-        }
-        | took
-        | {"engine": code.engine}
-        for code in codes
-    ]
 
 
 def _picture(path: Path, name: Path) -> Picture:

@@ -17,6 +17,8 @@ GREY, RGB = 0, 2  # PNG colour types without palette and without alpha
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # not a stuffed byte, a fill byte or a restart marker
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
+_JPEG_ALONE = frozenset({0x01, 0xD8})  # markers without a length behind them
+MOST_SCANS = 100  # of a JPEG file; a usual one has up to a dozen, and each goes over the whole picture again
 
 
 class BrokenImageError(Exception):
@@ -68,7 +70,7 @@ def _png(content: bytes) -> Header:
         critical = kind[:1].isupper() and kind != b"IEND"  # the others hold no pixels, and that one is empty
         if critical and zlib.crc32(view[position + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
             raise BrokenImageError(f"the PNG file is damaged: wrong checksum of {kind.decode('ascii', 'replace')}")
-        if kind == b"IHDR" and length == 13:
+        if kind == b"IHDR" and length == 13 and header is None:  # decoders take the first one
             header = struct.unpack_from(">IIBB", content, position + 8)
         transparent |= kind == b"tRNS"
         if kind == b"IEND":
@@ -81,21 +83,26 @@ def _png(content: bytes) -> Header:
 
 
 def _jpeg(content: bytes) -> Header:
-    header, position = None, len(JPEG_SIGNATURE)
+    header, scans, position = None, 0, len(JPEG_SIGNATURE)
     while match := _JPEG_MARKER.search(content, position):
         marker, position = content[match.end() - 1], match.end()
         if marker == _JPEG_END:
             if header is None:
                 raise BrokenImageError("the JPEG file has no frame header")
             return header
+        if marker in _JPEG_ALONE:
+            continue
         if position + 2 > len(content):
             break
         length = struct.unpack_from(">H", content, position)[0]
-        if marker in _JPEG_FRAMES and position + 8 <= len(content):
+        if marker in _JPEG_FRAMES and position + 8 <= len(content) and header is None:  # decoders take the first one
             bits, height, width, channels = struct.unpack_from(">BHHB", content, position + 2)
             # A frame inside an embedded preview lies within a skipped segment, so this is the picture's own.
             header = Header(width, height, bits, channels in (1, 3))
         if marker != _JPEG_SCAN and length < 2:
             raise BrokenImageError("the JPEG file has a segment of impossible length")
+        scans += marker == _JPEG_SCAN
+        if scans > MOST_SCANS:
+            raise BrokenImageError(f"the JPEG file has more than {MOST_SCANS} scans")
         position += length
     raise BrokenImageError("the JPEG file is truncated")

@@ -18,9 +18,11 @@ from cellmark.data.image_headers import PNG_SIGNATURE, BrokenImageError, Header,
 from cellmark.errors import CellmarkError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")  # the same, as Pillow calls them
 MAX_PIXELS = 178_956_970  # Pillow's own limit for a decompression bomb, here for every decoder
 
 _ORIENTATION_TAG = 0x0112
+_TILE_TAGS = (322, 323)  # width and length of the tiles of a TIFF file
 _UNDO = {6: 8, 8: 6}  # every other EXIF orientation is its own inverse
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: np.fliplr,
@@ -45,8 +47,12 @@ _PILLOW_ERRORS = (
     MemoryError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
 )
+_PILLOW_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)  # the latter where warnings are errors
+
+
+class TooManyPixelsError(BrokenImageError):
+    """A picture that is larger than a limit; known before a pixel is decoded."""
 
 
 def read_image(path: Path, *, exif: bool = False) -> np.ndarray:
@@ -76,8 +82,41 @@ def read_image(path: Path, *, exif: bool = False) -> np.ndarray:
         raise CellmarkError(f"{path}: {error}") from error
 
 
-def decode_image(content: bytes, *, exif: bool = False) -> np.ndarray:
+def image_size(content: bytes) -> tuple[int, int]:
+    """Width and height of a picture in one of ``FORMATS`` as its head states them; no pixel is decoded.
+
+    Where a TIFF file has tiles larger than the picture, they count: a decoder makes room for them.
+
+    Args:
+        content: the whole file.
+
+    Raises:
+        TooManyPixelsError: there are more than Pillow opens a picture with.
+        BrokenImageError: the reason why this is no complete picture in one of these formats.
+    """
+    if not content:
+        raise BrokenImageError("the file is empty")
+    header = read_header(content)
+    if header is not None:
+        return header.width, header.height
+    try:
+        with Image.open(BytesIO(content), formats=FORMATS) as image:
+            tags = getattr(image, "tag_v2", {})
+            width, height = (max(s, int(tags.get(t, 0))) for s, t in zip(image.size, _TILE_TAGS, strict=True))
+            return width, height
+    except _PILLOW_BOMBS as error:
+        raise TooManyPixelsError(_one_line(error)) from error
+    except _PILLOW_ERRORS as error:
+        raise BrokenImageError(f"does not decode: {_one_line(error)}") from error
+
+
+def decode_image(content: bytes, *, exif: bool = False, formats: tuple[str, ...] | None = None) -> np.ndarray:
     """Decodes the bytes of a picture file, see `read_image`.
+
+    Args:
+        content: the whole file.
+        exif: turn the picture as its EXIF orientation says.
+        formats: those that are taken, as Pillow calls them; None takes all that it reads.
 
     Returns:
         uint8 (H, W, 3) RGB, contiguous.
@@ -92,7 +131,7 @@ def decode_image(content: bytes, *, exif: bool = False) -> np.ndarray:
         _refuse_bomb(header.width, header.height)
     pixels = None if header is None else _decode_fast(content, header)
     if pixels is None:
-        pixels = _decode_with_pillow(content)
+        pixels = _decode_with_pillow(content, formats)
     if exif:
         pixels = _turn(pixels, _orientation(content))
     return np.ascontiguousarray(pixels)
@@ -109,7 +148,7 @@ def list_images(folder: Path) -> list[Path]:
 
 def _refuse_bomb(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise BrokenImageError(f"{width} x {height} pixels are more than the limit of {MAX_PIXELS}")
+        raise TooManyPixelsError(f"{width} x {height} pixels are more than the limit of {MAX_PIXELS}")
 
 
 def _decode_fast(content: bytes, header: Header) -> np.ndarray | None:
@@ -131,15 +170,15 @@ def _decode_fast(content: bytes, header: Header) -> np.ndarray | None:
     return _over_white(_eight_bits(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]))
 
 
-def _decode_with_pillow(content: bytes) -> np.ndarray:
+def _decode_with_pillow(content: bytes, formats: tuple[str, ...] | None) -> np.ndarray:
     try:
-        with Image.open(BytesIO(content)) as image:
+        with Image.open(BytesIO(content), formats=formats) as image:
             _refuse_bomb(*image.size)
             # Pillow turns TIFF files by itself when it loads them, and no others.
             turned = image.getexif().get(_ORIENTATION_TAG, 1) if image.format == "TIFF" else 1
             image.load()
             return _turn(_rgb(image), _UNDO.get(turned, turned))
-    except _PILLOW_ERRORS as error:
+    except (*_PILLOW_ERRORS, *_PILLOW_BOMBS) as error:
         raise BrokenImageError(f"does not decode: {_one_line(error)}") from error
 
 
@@ -178,7 +217,7 @@ def _orientation(content: bytes) -> int:
     try:
         with Image.open(BytesIO(content)) as image:
             value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except _PILLOW_ERRORS as error:
+    except (*_PILLOW_ERRORS, *_PILLOW_BOMBS) as error:
         raise BrokenImageError(f"its EXIF block cannot be read: {_one_line(error)}") from error
     return value if value in _UPRIGHT else 1
 
