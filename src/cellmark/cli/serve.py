@@ -49,6 +49,6 @@ def run(
     whole("batch_size", batch_size, 1)
     wait = positive("batch_wait_ms", batch_wait_ms, zero=True) / 1000
     whole("workers", workers, 1)
-    listener = listen(str(host), port)  # before the network is loaded: a port that is taken is told at once
-    engines = load(ckpt, engine, device, scales, threshold, min_cells, workers)
-    serve(Service(engines, limits, batch_size, wait), listener)
+    with listen(str(host), port) as listener:  # before the network is loaded: a port that is taken is told at once
+        engines = load(ckpt, engine, device, scales, threshold, min_cells, workers)
+        serve(Service(engines, limits, batch_size, wait), listener)

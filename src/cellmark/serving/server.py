@@ -3,6 +3,7 @@
 import logging
 import math
 import socket
+from contextlib import ExitStack
 from ipaddress import ip_address
 from types import FrameType
 
@@ -42,10 +43,12 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
+        with ExitStack() as stack:  # closes it where something fails
+            listener = stack.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()
+            stack.pop_all()
     except OSError as error:
         raise CellmarkError(f"host={host} port={port}: {error.strerror}") from error
     return listener
