@@ -8,7 +8,15 @@ import pytest
 from PIL import Image
 
 from cellmark.data.image_headers import BrokenImageError
-from cellmark.data.images import MAX_PIXELS, decode_image, list_images, read_image
+from cellmark.data.images import (
+    FORMATS,
+    MAX_PIXELS,
+    TooManyPixelsError,
+    decode_image,
+    image_size,
+    list_images,
+    read_image,
+)
 from cellmark.errors import CellmarkError
 
 RGB = np.random.default_rng(0).integers(0, 256, (12, 17, 3)).astype(np.uint8)
@@ -36,6 +44,36 @@ def test_lossless_formats_come_back_exactly(kind):
 def test_lossy_formats_come_back_nearly(kind, options):
     image = decode_image(encoded(Image.fromarray(SMOOTH), kind, quality=95, **options))
     assert np.abs(image.astype(int) - SMOOTH).mean() < 3
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_size_is_known_before_a_picture_is_decoded(kind):
+    assert image_size(encoded(Image.fromarray(RGB), kind)) == (17, 12)
+
+
+def test_other_formats_have_no_size():
+    for content in (encoded(Image.fromarray(RGB), "GIF"), b"", b"hello"):
+        with pytest.raises(BrokenImageError):
+            image_size(content)
+    gif = encoded(Image.fromarray(RGB), "GIF")
+    assert decode_image(gif).shape == RGB.shape
+    with pytest.raises(BrokenImageError, match="not a picture in a known format"):
+        decode_image(gif, formats=FORMATS)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP"])
+def test_a_size_that_is_too_large_is_told_apart(kind):
+    content = encoded(Image.fromarray(RGB), kind)
+    place, packed = (16, struct.pack(">II", 60000, 60000)) if kind == "PNG" else (18, struct.pack("<ii", 60000, 60000))
+    head = content[:place] + packed + content[place + 8 :]
+    if kind == "PNG":
+        head = head[:29] + struct.pack(">I", zlib.crc32(head[12:29])) + head[33:]
+        assert image_size(head) == (60000, 60000)
+    else:
+        with pytest.raises(TooManyPixelsError):
+            image_size(head)
+    with pytest.raises(BrokenImageError, match=r"more than the limit|exceeds limit"):
+        decode_image(head)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF"])

@@ -1,7 +1,8 @@
 """Drives the page in a headless Chromium, that of QtWebEngine, and prints what it showed as JSON.
 
-``python browser.py ADDRESS FOLDER PICTURE NO_PICTURE``: the picture is chosen by keyboard and by mouse, then dropped;
-what is no picture is chosen after that. Screenshots go into the folder.
+``python browser.py light|dark ADDRESS FOLDER PICTURE NO_PICTURE``, in the environment that ``test_page`` gives it: the
+picture is chosen by keyboard and by mouse, then dropped; what is no picture is chosen after that. In dark colours only
+the first is done. A screenshot goes into the folder.
 """
 
 import base64
@@ -12,9 +13,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-os.environ |= {"QT_QPA_PLATFORM": "offscreen", "QT_QUICK_BACKEND": "software"}
-os.environ["QTWEBENGINE_CHROMIUM_FLAGS"] = "--no-sandbox --disable-gpu --disable-dev-shm-usage"
 
 from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtTest import QTest
@@ -131,30 +129,31 @@ def by_mouse(target: Any) -> None:
     QTest.mouseClick(target, Qt.MouseButton.LeftButton, pos=QPoint(SIZE[0] // 2, 150))
 
 
-def main(address: str, folder: str, picture: str, no_picture: str) -> None:
-    """Uses the page as a person would."""
-    application = QApplication(sys.argv[:1])
-    browser = Browser(address, Path(folder))
+def use(browser: Browser, picture: str, no_picture: str) -> dict[str, Any]:
+    """Uses the page as a person would; what it showed at each step."""
     told = {}
-    browser.screenshot("empty.png")
-    browser.choose(picture, by_keyboard)
-    told["keyboard"] = browser.shown()
-    browser.screenshot("page.png")
-    browser.run("[...document.querySelectorAll('#codes button')].find((b) => b.textContent === 'Show closely').click()")
-    told["closely"] = browser.shown()
-    browser.screenshot("closely.png")
     browser.choose(picture, by_mouse)
     told["mouse"] = browser.shown()
     browser.run(DROP % base64.b64encode(Path(picture).read_bytes()).decode())
     told["dropped"] = browser.shown()
+    browser.run("[...document.querySelectorAll('#codes button')].find((b) => b.textContent === 'Show closely').click()")
+    told["closely"] = browser.shown()
     browser.choose(no_picture, by_mouse)
     browser.wait(FAILED)
     told["refused"] = json.loads(browser.run(f"JSON.stringify({SHOWN})"))
-    application.styleHints().setColorScheme(Qt.ColorScheme.Dark)
-    browser.choose(picture, by_mouse)
-    browser.shown()
-    browser.screenshot("dark.png")
-    told["dark"] = browser.run("matchMedia('(prefers-color-scheme: dark)').matches")
+    return told
+
+
+def main(scheme: str, address: str, folder: str, picture: str, no_picture: str) -> None:
+    """Looks at the page; with the system's dark colours only for the colours."""
+    _application = QApplication(sys.argv[:1])
+    browser = Browser(address, Path(folder))
+    browser.choose(picture, by_keyboard)
+    told = {"keyboard": browser.shown()}
+    browser.screenshot(f"{scheme}.png")
+    if scheme == "light":
+        told |= use(browser, picture, no_picture)
+    told["ground"] = browser.run("getComputedStyle(document.body).backgroundColor")
     told["messages"], told["addresses"] = browser.page.messages, browser.requests.addresses
     print(json.dumps(told))
     sys.stdout.flush()

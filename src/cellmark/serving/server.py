@@ -31,8 +31,13 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Handles a signal."""
-        self.service.drain()
+        self.service.draining = True
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops listening, and waits for the requests at work."""
+        log.info("ending, once %d requests are answered", self.service.at_work)
+        await super().shutdown(sockets)
 
 
 def listen(host: str, port: int) -> socket.socket:

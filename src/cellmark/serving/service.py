@@ -1,7 +1,6 @@
 """One request from its first byte to its answer."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
@@ -18,8 +17,6 @@ from cellmark.serving.metrics import Metrics
 
 PREDICT, READ = "/predict", "/read"
 
-log = logging.getLogger(__name__)
-
 
 class Service:
     """What stands behind the routes.
@@ -28,18 +25,19 @@ class Service:
         engines: what computes.
         metrics: what it has done so far.
         draining: whether it is about to end: it finishes what it has begun.
+        at_work: requests that it has begun.
     """
 
     def __init__(self, engines: Engines, limits: Limits, batch_size: int, batch_wait: float) -> None:
         """Takes its parts, the most pictures in a batch of ``/predict``, and the seconds that one waits for company."""
-        self.engines, self.limits, self.draining, self._at_work = engines, limits, False, 0
+        self.engines, self.limits, self.draining, self.at_work = engines, limits, False, 0
         self.metrics = Metrics(cellmark.__version__, engines.model, engines.device)
         sizes = {route: self.metrics.batches.labels(route).observe for route in (PREDICT, READ)}
         self.lines = {
             PREDICT: Batcher([engines.predict], batch_size, batch_wait, limits.max_pixels, sizes[PREDICT]),
             READ: Batcher(engines.read, observe=sizes[READ]),
         }
-        self.metrics.watch(lambda: self._at_work, {route: line.__len__ for route, line in self.lines.items()})
+        self.metrics.watch(lambda: self.at_work, {route: line.__len__ for route, line in self.lines.items()})
 
     @asynccontextmanager
     async def running(self, _: object = None) -> AsyncIterator[None]:
@@ -48,11 +46,6 @@ class Service:
             for line in self.lines.values():
                 await stack.enter_async_context(line)
             yield
-
-    def drain(self) -> None:
-        """Says that the end has come; called from a signal handler."""
-        self.draining = True
-        log.info("ending: requests that have begun are finished (%d at work)", self._at_work)
 
     async def answer(self, route: str, request: Request, upright: bool, codes: int | None = None) -> Any:
         """Receives the picture of a request and computes its answer.
@@ -80,13 +73,13 @@ class Service:
     @contextmanager
     def _admitted(self) -> Iterator[None]:
         """Counts a request, unless there are too many."""
-        if self._at_work >= self.limits.concurrency:
-            raise unavailable("overload", f"{self._at_work} requests are being worked at; please come again")
-        self._at_work += 1
+        if self.at_work >= self.limits.concurrency:
+            raise unavailable("overload", f"{self.at_work} requests are being worked at; please come again")
+        self.at_work += 1
         try:
             yield
         finally:
-            self._at_work -= 1
+            self.at_work -= 1
 
     def _pixels(self, content: bytes) -> int:
         """Pixels of a picture by its head, where they are not too many."""
@@ -99,7 +92,7 @@ class Service:
     async def _in_time(self, route: str, request: Request, picture: Picture) -> Any:
         """The answer, unless it takes too long or nobody waits for it."""
         answer = asyncio.create_task(self.lines[route].answer(picture))
-        left = asyncio.ensure_future(request.receive())  # after the body there comes nothing but the end of the client
+        left = asyncio.create_task(_left(request))
         try:
             await asyncio.wait({answer, left}, timeout=self.limits.timeout, return_when=asyncio.FIRST_COMPLETED)
             if answer.done():
@@ -111,3 +104,9 @@ class Service:
             answer.cancel()
             left.cancel()
             await asyncio.gather(answer, left, return_exceptions=True)
+
+
+async def _left(request: Request) -> None:
+    """Returns when the client has closed the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

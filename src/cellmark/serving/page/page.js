@@ -19,7 +19,8 @@ function say(text, busy = false) {
 
 function complain(text) {
   const alert = part("alert");
-  alert.textContent = alert.hidden ? text : `${alert.textContent}\n${text}`;
+  const before = alert.hidden ? [] : alert.textContent.split("\n");
+  alert.textContent = [...new Set([...before, text])].join("\n"); // both requests may fail for the same reason
   alert.hidden = false;
 }
 
@@ -111,10 +112,10 @@ async function handle(file) {
   if (current !== own) return;
   part("figure").hidden = !size;
   if (size) picture.show(own.address, ...size);
-  const told = [];
+  const told = {};
   const step = (route, take) => ask(route, file, own.abort.signal).then((answer) => {
     if (current !== own) return;
-    told.push(take(answer, size));
+    told[route] = take(answer, size);
     part("result").hidden = false;
   }, (error) => {
     if (current === own) complain(`${file.name}: ${error.message}`);
@@ -122,8 +123,9 @@ async function handle(file) {
   await Promise.all([step("read", listCodes), step("predict", drawCells)]);
   if (current !== own) return;
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  const unseen = size || !told.length ? "" : " This browser cannot show the photograph.";
-  say(told.length ? `${file.name}: ${told.join(", ")}, after ${seconds} s.${unseen}` : "");
+  const all = [told.read, told.predict].filter(Boolean).join(", ");
+  const unseen = size ? "" : " This browser cannot show the photograph.";
+  say(all ? `${file.name}: ${all}, after ${seconds} s.${unseen}` : "");
 }
 
 input.addEventListener("change", () => {
