@@ -21,7 +21,7 @@ from PySide6.QtWebEngineWidgets import QWebEngineView
 from PySide6.QtWidgets import QApplication
 
 PATIENCE = 100  # seconds
-SIZE = (1200, 860)
+SIZE = (1200, 950)
 DONE = "document.getElementById('spinner').hidden && !!document.getElementById('status').textContent"
 FAILED = "document.getElementById('spinner').hidden && !document.getElementById('alert').hidden"
 SHOWN = """({
@@ -34,6 +34,13 @@ SHOWN = """({
   viewBox: document.getElementById('picture').getAttribute('viewBox'),
   focused: document.activeElement.id,
 })"""
+WAIT = """(() => {
+  const timer = setInterval(() => {
+    if (!(%s)) return;
+    clearInterval(timer);
+    document.title = '%s';
+  }, 50);
+})()"""
 DROP = """(() => {
   const bytes = Uint8Array.from(atob('%s'), (letter) => letter.charCodeAt(0));
   const carried = new DataTransfer();
@@ -75,7 +82,7 @@ class Browser:
     def __init__(self, address: str, folder: Path) -> None:
         self.profile, self.requests, self.folder = QWebEngineProfile(), Requests(), folder
         self.profile.setUrlRequestInterceptor(self.requests)
-        self.page, self.view = Page(self.profile), QWebEngineView()
+        self.page, self.view, self.waited = Page(self.profile), QWebEngineView(), 0
         self.view.setPage(self.page)
         self.view.resize(*SIZE)
         self.view.show()
@@ -93,7 +100,11 @@ class Browser:
         return answers[0]
 
     def wait(self, condition: str) -> None:
-        until(lambda: bool(self.run(condition)))
+        """Waits until a condition is true; PySide loses a reference to None at every answer, so the title tells it."""
+        self.waited += 1
+        name = f"waited {self.waited}"
+        self.run(WAIT % (condition, name))
+        until(lambda: self.page.title() == name)
 
     def shown(self) -> Any:
         """What the page shows, as soon as the answers are there."""
@@ -102,7 +113,7 @@ class Browser:
 
     def choose(self, file: str, how: Callable[[Any], None]) -> None:
         """Opens the file dialogue and chooses a file."""
-        self.page.file = file
+        self.page.file = str(Path(file).absolute())
         self.run("document.getElementById('status').textContent = ''")
         how(self.view.focusProxy())
 

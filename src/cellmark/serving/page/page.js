@@ -74,7 +74,8 @@ function item(code, place) {
   const facts = document.createElement("p");
   facts.className = "facts";
   const corrected = code.errors_corrected ? `, ${counted(code.errors_corrected, "codeword")} corrected` : "";
-  facts.textContent = `${code.rows} × ${code.cols} cells, read by the ${code.engine} reader${corrected}`;
+  const reader = code.engine === "network" ? "the network" : "the classical reader";
+  facts.textContent = `${code.rows} × ${code.cols} cells, read by ${reader}${corrected}`;
   made.append(shown, facts, button("Copy", (from) => copy(code.text, from, shown)));
   if (place) made.append(button("Show closely", () => picture.showClosely(code.corners)));
   return made;
