@@ -50,7 +50,7 @@ def _rows(name: str, model: Model, sizes: tuple[int, ...]) -> list[Row]:
         export_model(model, exact)
         export_model(model, small, [_picture(size, seed) for size in sizes for seed in range(1, 5)])
         files = {"fp32": exact.read_bytes(), "int8": small.read_bytes()}
-    model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as the reader has it
+    model.network.to(memory_format=torch.channels_last)  # as the reader has it
     found = []
     for size in sizes:
         picture = torch.from_numpy(_picture(size, 0))[None].permute(0, 3, 1, 2)

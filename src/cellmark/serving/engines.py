@@ -14,8 +14,8 @@ from cellmark.reading.entries import entries
 from cellmark.reading.reader import Choice, Reader
 from cellmark.reading.weights import load_classifier, load_default
 from cellmark.serving.batcher import Picture, Work
-from cellmark.tasks.checkpoint import load_checkpoint
 from cellmark.tasks.coco_results import coco_results
+from cellmark.tasks.loading import load_model
 from cellmark.tasks.predictor import Predictor
 
 NAME = "-"  # what answers call a picture that came without a name, as `cellmark read -` does
@@ -51,7 +51,7 @@ def load(
     """Loads the network once, for everybody.
 
     Args:
-        ckpt: a checkpoint; None takes the weights of the package.
+        ckpt: a checkpoint, or an exported file; None takes the weights of the package.
         engine: for reading, see ``Reader``.
         device: ``cpu``, ``cuda``, ... or ``auto``.
         scales: for finding cells, see ``Predictor``.
@@ -60,9 +60,9 @@ def load(
         workers: readers that work side by side; a ``Reader`` remembers its picture, so each has its own.
 
     Raises:
-        CellmarkError: see ``load_checkpoint``, ``Predictor`` and ``Reader``.
+        CellmarkError: see ``load_model``, ``Predictor`` and ``Reader``.
     """
-    model = load_default() if ckpt is None else load_checkpoint(ckpt)
+    model = load_default() if ckpt is None else load_model(ckpt)
     finding = model if threshold is None else replace(model, codec=replace(model.codec, threshold=threshold))
     predictor = Predictor(finding, device, scales, min_cells)
     classifier = None if engine == "classical" else load_classifier()
