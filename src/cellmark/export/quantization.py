@@ -1,17 +1,18 @@
 """The graph of a network that calculates with numbers of 8 bits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
-from onnxruntime.quantization import CalibrationDataReader, quant_pre_process, quantize_static
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from cellmark.data.fit import fit_image
-from cellmark.export.graph import IMAGES, THRESHOLD
+from cellmark.export.graph import IMAGES, PEAKS, THRESHOLD
 
-QUANTIZED = ["Conv", "ConvTranspose"]  # kinds of nodes
+QUANTIZED = ["Conv", "Add", "Relu", "MaxPool", "Concat", "Resize"]  # kinds of nodes that onnxruntime runs in 8 bits
 
 
 class _Pictures(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime tells no types
@@ -36,29 +37,44 @@ def quantize(graph: onnx.ModelProto, pictures: Sequence[np.ndarray], size: tuple
     8 bits. So does the decoding of the peaks.
 
     Args:
-        graph: as ``build_graph`` makes it.
+        graph: as ``build_graph`` makes it; it gets a mark of onnxruntime's.
         pictures: uint8 (H, W, 3) RGB, as the network will see them.
         size: height and width of the input they are fitted into.
     """
+    add_pre_process_metadata(graph)  # else it advises optimising before, which hides half of the convolutions from it
     with TemporaryDirectory() as folder:
-        plain, prepared, quantized = (str(Path(folder) / name) for name in ("a.onnx", "b.onnx", "c.onnx"))
-        onnx.save(graph, plain)
-        quant_pre_process(plain, prepared, skip_symbolic_shape=True)  # which gives up at the decoding of peaks
+        exact, quantized = Path(folder) / "exact.onnx", Path(folder) / "quantized.onnx"
+        onnx.save(graph, exact)
         quantize_static(
-            prepared,
+            exact,
             quantized,
             _Pictures(pictures, size),
             op_types_to_quantize=QUANTIZED,
+            nodes_to_quantize=_between(graph),
             per_channel=True,
-            nodes_to_exclude=_precise(prepared),
+            activation_type=QuantType.QUInt8,  # for which x86 processors have instructions
         )
         return onnx.load(quantized)
 
 
-def _precise(path: str) -> list[str]:
-    """Names of the first convolution and of the heads, whose output the file gives or the sigmoid takes."""
-    graph = onnx.load(path).graph
-    given = {output.name for output in graph.output}
-    given |= {name for node in graph.node if node.op_type in ("Sigmoid", "Slice") for name in node.input[:1]}
-    convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    return [convolutions[0].name, *(node.name for node in convolutions if node.output[0] in given)]
+def _between(graph: onnx.ModelProto) -> list[str]:
+    """Names of the nodes between the first convolution and the heads, which are the last ones before the outputs."""
+    maker = {output: node for node in graph.graph.node for output in node.output}
+    convolutions = [node for node in graph.graph.node if node.op_type == "Conv"]
+    maps = [output.name for output in graph.graph.output if output.name not in PEAKS]
+    heads = {_nearest(maker, name, "Conv") for name in maps}
+    waiting = [name for node in convolutions if node.name in heads for name in node.input]
+    found = dict[str, None]()
+    while waiting:
+        node = maker.get(waiting.pop())
+        if node is not None and node.name not in found:
+            found[node.name] = None
+            waiting.extend(node.input)
+    return [name for name in found if name != convolutions[0].name]
+
+
+def _nearest(maker: Mapping[str, onnx.NodeProto], name: str, kind: str) -> str:
+    """The name of the node of a kind that is nearest before a value, along the first inputs."""
+    while maker[name].op_type != kind:
+        name = maker[name].input[0]
+    return maker[name].name

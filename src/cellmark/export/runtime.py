@@ -85,8 +85,9 @@ def load_onnx(path: Path) -> Model:
     if _names_files(graph):
         raise CellmarkError(f"{path}: refuses to load it: its numbers lie in other files, which it names")
     try:
+        channels = {str(name): int(count) for name, count in described["channels"].items()}
         model = Model(
-            network=OnnxNetwork(content, described["channels"], described["stride"]),
+            network=OnnxNetwork(content, channels, int(described["stride"])),
             codec=build(described["codec"], path),
             classes=tuple(described["classes"]),
             visibility_to_class={int(v): name for v, name in described["visibility_to_class"].items()},
