@@ -29,7 +29,7 @@ MAX_RISK = 1e-7  # of one try, see ``correction``: one picture takes hundreds
 FEW_RISK = 1e-6  # of one try by likelihood: one picture takes a few
 NOTHING, UNREAD = "no code was found", "a code was seen, but could not be read"
 CLEAR = 0.7  # least agreement with the finder for which the likeliest words are looked for
-LIKELIEST = 3  # candidates of a lattice, by either order, for which doubtful codewords are given up
+LIKELIEST = 3  # candidates of a lattice for which doubtful codewords are given up
 FRUITLESS = 10  # parts of a picture, the likeliest first, that are looked at closely one after another without a code
 CONTENT = 3  # the same, once one was read
 FOLLOWED = 8  # lattices of a part of a picture that get a second look
@@ -217,12 +217,10 @@ def _first(lattice: Lattice, blackness: Callable[[Candidate], np.ndarray]) -> tu
     """The first candidate that can be read; ``blackness`` tells the probability (rows, cols) of each cell to be black.
 
     Giving up doubtful codewords costs time, looking for likely ones more: only where no candidate fits without it,
-    and for the likeliest by their finder, with or without regard to their share of the lattice.
+    and for the likeliest, or those whose finder is seen well.
     """
     black: dict[int, np.ndarray] = {}
-    every = range(len(lattice))
-    clearest = sorted(every, key=lattice.agreement, reverse=True)  # where a code is a small part of the lattice
-    likeliest = dict.fromkeys([*every[:LIKELIEST], *clearest[:LIKELIEST]])
+    likeliest = range(min(LIKELIEST, len(lattice)))
     tries: list[tuple[int, Means]] = [(number, "errors") for number in range(len(lattice))]
     tries += [(number, "erasures") for number in likeliest]
     tries += [(number, "likelihood") for number in likeliest if lattice.agreement(number) >= CLEAR]
