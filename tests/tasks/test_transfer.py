@@ -10,7 +10,7 @@ from cellmark.models.compact import CompactBackbone
 from cellmark.models.network import Network
 from cellmark.models.unet import UNetDecoder
 from cellmark.tasks.cells import RECIPE
-from cellmark.tasks.checkpoint import FORMAT
+from cellmark.tasks.checkpoint import FORMAT, KEYS
 from cellmark.tasks.transfer import transfer_weights
 from tests.cli.test_main import composed
 from tests.killing import contents
@@ -26,7 +26,7 @@ def network(widths=(8, 8), blocks=(0, 0), **heads):
 def saved(path, source):
     weights = {f"network.{key}": value for key, value in source.state_dict().items()}
     others = {"scores.val.count": torch.zeros(1)}
-    torch.save({"state_dict": weights | others, RECIPE: {"format": FORMAT, "version": "0"}}, path)
+    torch.save({"state_dict": weights | others, RECIPE: dict.fromkeys(KEYS) | {"format": FORMAT, "version": "0"}}, path)
     return path
 
 
