@@ -2,7 +2,7 @@ import math
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cellmark.runs.columns import COUNT, KWH, SECONDS, number_texts, unit_of
@@ -18,6 +18,8 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
+@example("\x85")
+@example(["a\u2028b"])
 def test_exact_text_says_all_of_a_value(value):
     again = yaml.safe_load(exact(value))
     assert same(again, value) and type(again) is type(value)

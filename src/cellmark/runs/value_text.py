@@ -7,6 +7,7 @@ import yaml
 
 from cellmark.runs.equality import MISSING
 
+UNUSUAL_BREAKS = frozenset("\x85\u2028\u2029")  # of lines
 LONGEST = 60  # letters of a value in a table for people
 
 
@@ -14,8 +15,17 @@ def exact(value: Any) -> str:
     """YAML on one line that says all of a value; nothing for one that is missing."""
     if value is MISSING:
         return ""
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=sys.maxsize, sort_keys=False, allow_unicode=True)
+    text = _dumped(value, allow_unicode=True)
+    if UNUSUAL_BREAKS & set(text):  # PyYAML writes them as they are, and reads them as spaces
+        text = _dumped(value, allow_unicode=False)
     return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _dumped(value: Any, allow_unicode: bool) -> str:
+    text: str = yaml.safe_dump(
+        value, default_flow_style=True, width=sys.maxsize, sort_keys=False, allow_unicode=allow_unicode
+    )
+    return text
 
 
 def short(value: Any, longest: int = LONGEST) -> str:
