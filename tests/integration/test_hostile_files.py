@@ -66,14 +66,19 @@ def test_the_stand_ins_are_hostile(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # not the one that torch writes
-@pytest.mark.parametrize("kind", ["pickle 2", "pickle 4", "state", "recipe"])
-@pytest.mark.parametrize("verb", ["predict", "read", "evaluate", "weights.ckpt"])
+@pytest.mark.parametrize(
+    ("verb", "kind"),
+    [
+        (verb, kind)
+        for verb in ("predict", "read", "evaluate", "weights.ckpt")
+        for kind in ("pickle 2", "pickle 4", "state", "recipe")
+        if (verb, kind) != ("weights.ckpt", "recipe")  # only tensors are taken from it
+    ],
+)
 def test_no_verb_runs_the_code_of_a_checkpoint(verb, kind, plain_root, tmp_path):
     path = hostile(tmp_path / "a.ckpt", kind)
     write_image(tmp_path / "a.png", picture(["one"]))
     if verb == "weights.ckpt":
-        if kind == "recipe":
-            pytest.skip("only tensors are taken from it")
         verb, *arguments = training(plain_root, tmp_path / "run", f"weights.ckpt={path}")
     elif verb == "evaluate":
         arguments = [f"data.root={plain_root}", f"ckpt={path}", f"output_dir={tmp_path}/out"]

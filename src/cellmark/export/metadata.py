@@ -11,7 +11,7 @@ import onnx
 
 import cellmark
 from cellmark.errors import CellmarkError
-from cellmark.tasks.checkpoint import Model
+from cellmark.tasks.checkpoint import Model, check_format
 
 KEY = "cellmark"
 FORMAT = 1
@@ -56,7 +56,5 @@ def read_metadata(graph: onnx.ModelProto, source: object) -> dict[str, Any]:
         raise CellmarkError(f"{source}: its metadata is broken: {error}") from error
     if not isinstance(described, dict):
         raise CellmarkError(f"{source}: no ONNX file of cellmark export")
-    if described.get("format") != FORMAT:
-        made = f"format {described.get('format')}, written by cellmark {described.get('version')}"
-        raise CellmarkError(f"{source}: {made}; this is cellmark {cellmark.__version__}, which reads format {FORMAT}")
+    check_format(described, FORMAT, source)
     return described

@@ -17,7 +17,7 @@ from cellmark.errors import CellmarkError
 from cellmark.files import write_bytes
 from cellmark.models.classifier import CellClassifier
 from cellmark.models.network import Network
-from cellmark.tasks.checkpoint import FORMAT, RECIPE, Model, build, fill, load_checkpoint, read_checkpoint
+from cellmark.tasks.checkpoint import FORMAT, RECIPE, Model, build, check_format, fill, load_checkpoint, read_checkpoint
 
 DEFAULT = Path(__file__).parent / "default" / "reader.safetensors"
 CLASSIFIER = DEFAULT.with_name("classifier.safetensors")
@@ -102,9 +102,7 @@ def _load(path: Path) -> tuple[dict[str, Any], nn.Module]:
         raise CellmarkError(f"{path}: cannot be read as weights: {error}") from error
     if not isinstance(recipe, dict):
         raise CellmarkError(f"{path}: no weights of cellmark")
-    if recipe.get("format") != FORMAT:
-        made = f"format {recipe.get('format')}, written by cellmark {recipe.get('version')}"
-        raise CellmarkError(f"{path}: {made}; this is cellmark {cellmark.__version__}, which reads format {FORMAT}")
+    check_format(recipe, FORMAT, path)
     network: nn.Module = build(recipe["network"], path)
     fill(network, weights, path)
     return recipe, network

@@ -120,14 +120,23 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     recipe = content.get(RECIPE) if isinstance(content, dict) else None
     if not isinstance(recipe, dict) or not isinstance(content.get("state_dict"), dict):
         raise CellmarkError(f"{path}: not a checkpoint of cellmark train")
-    if recipe.get("format") != FORMAT:
-        made = f"{path}: format {recipe.get('format')}, written by cellmark {recipe.get('version')}"
-        own = f"this is cellmark {cellmark.__version__}, which reads format {FORMAT}"
-        raise CellmarkError(f"{made}; {own}: install cellmark {recipe.get('version')} to use it")
+    check_format(recipe, FORMAT, path)
     missing = [key for key in KEYS if key not in recipe]
     if missing:
         raise CellmarkError(f"{path}: a damaged checkpoint: its recipe has no {', '.join(missing)}")
     return cast(dict[str, Any], content)
+
+
+def check_format(described: Mapping[str, Any], reads: int, source: object) -> None:
+    """Lets what a file tells about itself pass if it is of the format that this version reads.
+
+    Raises:
+        CellmarkError: it is of another one; ``source`` is named, and the version that wrote it.
+    """
+    if described.get("format") != reads:
+        made = f"{source}: format {described.get('format')}, written by cellmark {described.get('version')}"
+        own = f"this is cellmark {cellmark.__version__}, which reads format {reads}"
+        raise CellmarkError(f"{made}; {own}: install cellmark {described.get('version')} to use it")
 
 
 def build(config: dict[str, Any], source: Path) -> Any:
