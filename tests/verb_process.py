@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from pathlib import Path
 
 from cellmark.cli.main import main
 from cellmark.tasks.cells import CellTask
@@ -36,5 +37,6 @@ os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 os.dup2(os.open(OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
 if MOMENT is not None:
     end_at(*MOMENT)
+sys.path.insert(0, str(Path(__file__).parents[1]))  # callbacks of a test are named as ``tests.``
 sys.argv = ["cellmark", *ARGUMENTS]
 main()
