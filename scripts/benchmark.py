@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-SUBJECTS = ("codec", "synthesis", "warps", "indexing", "losses", "metrics", "loading", "lattice", "export")
+SUBJECTS = ("codec", "synthesis", "warps", "indexing", "losses", "metrics", "loading", "training", "lattice", "export")
 
 
 def main() -> None:

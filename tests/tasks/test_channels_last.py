@@ -1,11 +1,17 @@
 """The memory layout of the network: other speed, same numbers."""
 
 import copy
+from pathlib import Path
 
+import lightning as L
+import numpy as np
+import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from cellmark.data.batch import collate
+from cellmark.data.records import Sample
 from cellmark.heatmaps.codec import GaussianCodec
 from cellmark.tasks.cells import CellTask
 from tests.cli.test_main import composed
@@ -38,9 +44,20 @@ def test_the_layout_does_not_change_the_maps():
         torch.testing.assert_close(two.grad, one.grad, atol=1e-4, rtol=1e-4, msg=name)
 
 
-def test_it_is_off_unless_asked_for():
-    assert composed("train", "data.root=x").task.channels_last is False
-    assert composed("train", "data.root=x", "experiment=reader").task.channels_last is True
-    network = instantiate(OmegaConf.create(MODEL))
-    task = CellTask(network, GaussianCodec(), ["black", "white"])
-    assert all(weights.is_contiguous() for weights in task.network.parameters())
+def test_it_is_pixel_by_pixel_unless_told_otherwise():
+    assert composed("train", "data.root=x").task.channels_last is True
+    assert composed("train", "data.root=x", "channels_last=false").task.channels_last is False
+
+
+@pytest.mark.parametrize("flag", [False, True])
+def test_images_are_laid_out_as_the_network(flag):
+    task = CellTask(instantiate(OmegaConf.create(MODEL)), GaussianCodec(), ["black", "white"], channels_last=flag)
+    task.trainer = L.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
+    seen = []
+    task.network.register_forward_pre_hook(lambda network, inputs: seen.append(inputs[0]))
+    image = np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8)
+    nothing = np.zeros((0, 2), np.float32), np.zeros(0, np.int64), np.zeros((0, 2), np.int64)
+    task._predict(collate([Sample(image, *nothing, (), "a", Path("a.png"), 1)] * 2))
+    (images,) = seen
+    assert images.is_contiguous() is not flag
+    assert images.is_contiguous(memory_format=torch.channels_last) is flag

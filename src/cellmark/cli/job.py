@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.markup import escape
 
+from cellmark.allocation import keep_freed_memory
 from cellmark.cli.configs import refuse_unknown_keys, register_resolvers
 from cellmark.cli.resume import continued
 from cellmark.errors import CellmarkError, FolderInUse, Interrupted
@@ -86,6 +87,7 @@ def run_verb(verb: str, config: DictConfig, overrides: list[str] | None = None) 
             OmegaConf.update(resolved, key, str(OmegaConf.select(resolved, key)))
     run: Callable[..., int | None] = import_module(f"cellmark.cli.{verb}").run
     quiet_libraries()
+    keep_freed_memory()
     return run(**{str(key): value for key, value in resolved.items()}) or 0
 
 

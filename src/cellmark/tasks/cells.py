@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import lightning as L
@@ -43,7 +44,8 @@ class CellTask(L.LightningModule):
         recipe: dict[str, Any] | None = None,
         monitor: str = "val/mse",
         mode: str = "min",
-        channels_last: bool = False,
+        channels_last: bool = True,
+        compile: bool = False,
     ) -> None:
         """Joins the parts.
 
@@ -58,15 +60,18 @@ class CellTask(L.LightningModule):
             recipe: what the checkpoint is to carry, of ``cellmark.tasks.checkpoint.make_recipe``.
             monitor: the metric that selects the best weights.
             mode: ``min`` or ``max``.
-            channels_last: whether the network keeps its numbers pixel by pixel: faster on a CPU.
+            channels_last: whether images and network keep their numbers pixel by pixel, or map by map.
+            compile: whether ``torch.compile`` makes code for the network, when it first runs.
 
         Raises:
             CellmarkError: the network lacks a head that the loss needs, its heatmap has not one map per class, or there
                 are too few classes for the loss.
         """
         super().__init__()
-        if channels_last:
-            network = network.to(memory_format=torch.channels_last)
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        network = network.to(memory_format=self.layout)
+        if compile:
+            network.compile()
         self.network, self.codec, self.classes, self.loss = network, codec, list(classes), loss
         self.optimizer, self.scheduler, self.recipe = optimizer, scheduler, recipe
         self.monitor, self.mode = monitor, mode
@@ -102,8 +107,9 @@ class CellTask(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """The loss of a batch."""
-        outputs, targets = Maps.of(self.network(batch.images)), self.targets(batch)
-        mse = heatmap_mse(outputs.probabilities.detach(), targets.heatmap).mean()
+        outputs, targets = self._predict(batch)
+        with self._stage("metrics"):
+            mse = heatmap_mse(outputs.probabilities.detach(), targets.heatmap).mean()
         self.log("train/mse", mse, on_step=False, on_epoch=True, batch_size=self._weight(batch), sync_dist=True)
         return self._loss("train", outputs, targets)
 
@@ -136,9 +142,16 @@ class CellTask(L.LightningModule):
         self._log_scores("test")
 
     def configure_optimizers(self) -> Any:
-        """The optimizer and, where there is one, the scheduler of the config."""
+        """The optimizer and, where there is one, the scheduler of the config.
+
+        Raises:
+            CellmarkError: gradients are to be scaled and clipped, and the optimizer takes the scale off by itself.
+        """
         assert self.optimizer is not None
         optimizer = self.optimizer(self.network.parameters())
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        if scaled and optimizer.defaults.get("fused") and self.trainer.gradient_clip_val:
+            raise CellmarkError("gradients scaled for half precision are only clipped with optimizer.fused=false")
         if self.scheduler is None:
             return optimizer
         steps = self.trainer.estimated_stepping_batches  # infinite where only time ends the run
@@ -176,11 +189,24 @@ class CellTask(L.LightningModule):
         """Puts everything that inference needs into the checkpoint."""
         checkpoint[RECIPE] = self.recipe
 
+    def _stage(self, name: str) -> AbstractContextManager[None]:
+        """A part of a step that the trainer's profiler tells apart."""
+        stage: AbstractContextManager[None] = cast(Any, self.trainer).profiler.profile(f"[CellTask]{name}")
+        return stage
+
+    def _predict(self, batch: Batch) -> tuple[Maps, Targets]:
+        """What the network makes of a batch, and what it should."""
+        with self._stage("forward"):
+            outputs = Maps.of(self.network(batch.images.contiguous(memory_format=self.layout)))
+        with self._stage("encode"):
+            return outputs, self.targets(batch)
+
     def _loss(self, split: str, outputs: Mapping[str, Tensor], targets: Targets) -> Tensor:
         """The loss of a batch; logs it, and each of its terms without its weight."""
         assert self.loss is not None
-        terms = self.loss.terms(outputs, targets)
-        loss = self.loss.total(terms)
+        with self._stage("loss"):
+            terms = self.loss.terms(outputs, targets)
+            loss = self.loss.total(terms)
         size, train = self._weight(targets.batch), split == "train"
         self.log(f"{split}/loss", loss, prog_bar=train, on_step=train, on_epoch=True, batch_size=size, sync_dist=True)
         for name, value in terms.items():
@@ -200,17 +226,21 @@ class CellTask(L.LightningModule):
         Returns:
             ``heatmap`` float32 (B, C, h, w) in 0..1, ``peaks`` one per image, and ``mse`` (B,) of the heatmaps.
         """
-        outputs, targets = Maps.of(self.network(batch.images)), self.targets(batch)
+        outputs, targets = self._predict(batch)
         heatmap = outputs.probabilities
-        peaks = self.codec.decode(heatmap, self.network.stride)
-        for metric in cast(nn.ModuleList, self.scores[split]):
-            cast(GroupedMetric, metric).update(heatmap, peaks, targets)
+        with self._stage("decode"):
+            peaks = self.codec.decode(heatmap, self.network.stride)
+        with self._stage("metrics"):
+            for metric in cast(nn.ModuleList, self.scores[split]):
+                cast(GroupedMetric, metric).update(heatmap, peaks, targets)
         if self.loss is not None:
             self._loss(split, outputs, targets)
         return {"heatmap": heatmap, "peaks": peaks, "mse": heatmap_mse(heatmap, targets.heatmap)}
 
     def _log_scores(self, split: str) -> None:
         for metric in cast(nn.ModuleList, self.scores[split]):
-            for key, value in cast(GroupedMetric, metric).compute().items():
+            with self._stage("metrics"):
+                values = cast(GroupedMetric, metric).compute()
+            for key, value in values.items():
                 self.log(f"{split}/{key}", value, prog_bar=key in ("mse", "cell_f1_50"))
             cast(GroupedMetric, metric).reset()
