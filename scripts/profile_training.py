@@ -26,6 +26,7 @@ from benchmarks.timing import milliseconds
 from cellmark.data.batch import collate
 from cellmark.data.datamodule import FoldersDataModule
 from cellmark.data.dataset import load_sample
+from cellmark.data.generate.dataset import SMALLEST_SIZE
 from cellmark.errors import CellmarkError
 
 LOADED = 24  # samples whose loading is timed on its own
@@ -95,7 +96,7 @@ def profile(keys: Sequence[str], epochs: int, images: int) -> None:
         folder = Path(place)
         if not any(key.startswith("data.root=") for key in keys):
             size = max(composed(folder, "data.root=none", *keys).data.size)
-            synthetic(folder / "data", size, images)
+            synthetic(folder / "data", max(size, SMALLEST_SIZE), images)
             keys = [f"data.root={folder}/data", "data.val_folder=0", *keys]
         config = composed(folder / "run", *keys)
         config.trainer.max_epochs = epochs

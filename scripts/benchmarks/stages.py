@@ -9,7 +9,7 @@ from lightning.pytorch.profilers import Profiler
 
 # The first that an action's name contains; what no stage takes is that of the framework itself.
 STAGES = {
-    "waiting for samples": r"dataloader_next|val_next",
+    "waiting": r"dataloader_next|val_next",
     "transfer": r"to_device",
     "encode": r"\[CellTask\]encode",
     "forward": r"\[CellTask\]forward",

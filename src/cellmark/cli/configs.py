@@ -67,4 +67,4 @@ def _known_keys(verb: str) -> dict[str, set[str] | None]:
             known |= dict.fromkeys(names - GLOBAL_GROUPS)
         elif entry != "_self_":
             known |= _known_keys(entry)
-    return known | {key: set(value) if isinstance(value, dict) else None for key, value in content.items()}
+    return {key: set(value) if isinstance(value, dict) else None for key, value in content.items()} | known

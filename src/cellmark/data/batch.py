@@ -101,7 +101,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         labels[row, :used] = torch.from_numpy(sample.labels)
         places[row, :used] = torch.from_numpy(sample.places)
         pitch[row, :used] = torch.from_numpy(cell_pitch(sample.points, (height, width)))
-    # Not torch's: glibc finds no place for its aligned blocks among those that it freed, and loaders would grow for ever.
+    # In numpy: glibc does not find torch's aligned blocks a place among freed ones, and loaders grew with every batch.
     images = np.empty((len(samples), height, width, 3), np.float32)
     for sample, image in zip(samples, images, strict=True):
         np.divide(sample.image, np.float32(255), out=image)

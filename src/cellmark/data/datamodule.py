@@ -12,6 +12,7 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
+from cellmark.allocation import return_freed_memory
 from cellmark.data.annotations import VISIBILITY, resolve_visibility
 from cellmark.data.augment import Augment
 from cellmark.data.batch import Batch, collate
@@ -135,7 +136,7 @@ class FoldersDataModule(L.LightningDataModule):
             batch_sampler=SharedBatches(sampler, self.batch_size, drop_last=train, rank=rank, processes=processes),
             num_workers=self.num_workers,
             collate_fn=collate,
-            worker_init_fn=_leave_signals_to_the_trainer,
+            worker_init_fn=_begin_worker,
             generator=torch.Generator().manual_seed(self.seed),  # loading takes nothing from the network's randomness
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
@@ -159,11 +160,13 @@ def lost_loaders_told() -> Iterator[None]:
         raise CellmarkError(f"{told} ({str(error).splitlines()[0].strip()})") from error
 
 
-def _leave_signals_to_the_trainer(worker: int) -> None:
-    """Ctrl-C and SIGTERM to a group of processes reach workers too, but are for the trainer to answer.
+def _begin_worker(worker: int) -> None:
+    """Leaves signals to the trainer, and keeps no copies of the memory that the trainer has freed.
 
+    Ctrl-C and SIGTERM to a group of processes reach workers too, but are for the trainer to answer.
     SIGTERM is also how workers are ended at last. With any other status than 0 PyTorch would raise an error in the
     trainer, in the midst of its answer.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    return_freed_memory()

@@ -142,16 +142,9 @@ class CellTask(L.LightningModule):
         self._log_scores("test")
 
     def configure_optimizers(self) -> Any:
-        """The optimizer and, where there is one, the scheduler of the config.
-
-        Raises:
-            CellmarkError: gradients are to be scaled and clipped, and the optimizer takes the scale off by itself.
-        """
+        """The optimizer and, where there is one, the scheduler of the config."""
         assert self.optimizer is not None
         optimizer = self.optimizer(self.network.parameters())
-        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
-        if scaled and optimizer.defaults.get("fused") and self.trainer.gradient_clip_val:
-            raise CellmarkError("gradients scaled for half precision are only clipped with optimizer.fused=false")
         if self.scheduler is None:
             return optimizer
         steps = self.trainer.estimated_stepping_batches  # infinite where only time ends the run
