@@ -33,8 +33,6 @@ def synthetic(root: Path, size: int, images: int) -> None:
 def composed(folder: Path, *overrides: str) -> DictConfig:
     """The config of ``cellmark train`` with these keys, for a run in ``folder``."""
     register_resolvers()
-    quiet_libraries()
-    keep_freed_memory()  # as the verb does
     with initialize_config_dir(str(config_folder()), job_name="train", version_base="1.3"):
         return compose("train", [f"output_dir={folder}", *overrides])
 
@@ -48,13 +46,15 @@ def build(config: DictConfig) -> tuple[CellTask, FoldersDataModule]:
 
 
 def fit(config: DictConfig, first: Sequence[L.Callback] = (), profiler: Profiler | None = None) -> L.Trainer:
-    """Trains with all callbacks and loggers of the config.
+    """Trains with all callbacks and loggers of the config, in a process that is set up as that of the verb.
 
     Args:
         config: of the run.
         first: further callbacks, called before all others.
         profiler: told of every stage.
     """
+    quiet_libraries()
+    keep_freed_memory()
     task, datamodule = build(config)
     folder = Path(config.output_dir)
     (folder / "checkpoints").mkdir(parents=True)

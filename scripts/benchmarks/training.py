@@ -146,9 +146,11 @@ def plain_process(config: DictConfig) -> Iterator[Callable[[], None]]:
         ours.send(True)
         ours.recv()
 
-    yield epoch
-    ours.send(False)
-    process.join()
+    try:
+        yield epoch
+    finally:
+        ours.send(False)
+        process.join()
 
 
 def _train_plainly(config: DictConfig, told: Connection) -> None:

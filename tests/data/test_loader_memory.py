@@ -16,8 +16,8 @@ def test_loaders_do_not_grow(plain_root):
     loader = datamodule.train_dataloader()
 
     def own_memory() -> float:
-        (worker,) = psutil.Process().children()
-        return worker.memory_full_info().uss / 2**20
+        (worker,) = loader._iterator._workers
+        return psutil.Process(worker.pid).memory_full_info().uss / 2**20
 
     grown = []
     for epoch in range(14):

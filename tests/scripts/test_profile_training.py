@@ -1,13 +1,15 @@
 """The script that tells where time and memory of a training go, and the profiler behind it."""
 
 import sys
+import threading
+import time
+from multiprocessing import get_context
 from types import SimpleNamespace
 
 import pytest
 
 import profile_training
-from benchmarks import stages
-from benchmarks.memory import PeakMemory
+from benchmarks import memory, stages
 from tests.verbs import SMALL
 
 
@@ -54,13 +56,30 @@ def test_an_action_that_is_not_the_last_cannot_end():
         times.stop("[CellTask]forward")
 
 
-def test_the_peak_holds_what_was_freed_again():
-    with PeakMemory() as peak:
-        before = peak.most
-        block = bytearray(b"x") * (64 << 20)
-        peak._ended.wait(2.5 * 0.5)
-        del block
-    assert 50 < peak.most - before < 200
+def test_the_peak_holds_what_was_freed_again(monkeypatch):
+    now = SimpleNamespace(resident=100.0)
+    looked = threading.Semaphore(0)
+    monkeypatch.setattr(memory, "EVERY", 0.01)
+    monkeypatch.setattr(memory, "resident", lambda: looked.release() or now.resident)
+    with memory.PeakMemory() as peak:
+        for now.resident in (300.0, 200.0):
+            for _ in range(2):  # one look may have begun before
+                assert looked.acquire(timeout=10)
+            while looked.acquire(blocking=False):
+                pass
+            assert looked.acquire(timeout=10)
+    assert peak.most == 300
+
+
+def test_memory_is_that_of_all_processes():
+    alone = memory.resident()
+    process = get_context("spawn").Process(target=time.sleep, args=(60,))
+    process.start()
+    try:
+        assert memory.resident() > alone
+    finally:
+        process.kill()
+        process.join()
 
 
 @pytest.mark.slow
