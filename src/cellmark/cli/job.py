@@ -87,7 +87,8 @@ def run_verb(verb: str, config: DictConfig, overrides: list[str] | None = None) 
             OmegaConf.update(resolved, key, str(OmegaConf.select(resolved, key)))
     run: Callable[..., int | None] = import_module(f"cellmark.cli.{verb}").run
     quiet_libraries()
-    keep_freed_memory()
+    if verb in LONG:  # they ask for the same sizes at every step; pictures to predict or read come in any size
+        keep_freed_memory()
     return run(**{str(key): value for key, value in resolved.items()}) or 0
 
 
